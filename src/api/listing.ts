@@ -1,0 +1,43 @@
+/**
+ * What a source found at one revision: every object it could read, and everything that was wrong.
+ * A listing is complete: an object that is neither here nor in a file named by a problem is gone.
+ */
+import type { ModelPromotion, ModelRegistry } from './generated/types.ts';
+
+/** A place in a manifest. Lines and columns count from 1, columns in UTF-16 code units. */
+export interface Location {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One mistake in a manifest. `path` is the field, such as `spec.stages[0].version`; empty for the whole file. */
+export interface Problem extends Location {
+  readonly path: string;
+  readonly message: string;
+  /** The object the mistake is in, where its kind and name could be read. */
+  readonly object?: ObjectIdentity;
+}
+
+export interface ObjectIdentity {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A valid object with all defaults filled in, and where it was declared. */
+export interface Located<T> {
+  readonly object: T;
+  readonly location: Location;
+}
+
+export interface Listing {
+  /** Flux's form `main@sha1:<hex>` in git; a digest of the content elsewhere. */
+  readonly revision: string;
+  /** In path order, then in the order of the documents: the older of two claims comes first. */
+  readonly promotions: readonly Located<ModelPromotion>[];
+  readonly registries: readonly Located<ModelRegistry>[];
+  readonly problems: readonly Problem[];
+  /** YAML documents of other groups, counted and left alone. */
+  readonly ignored: number;
+}
