@@ -1,0 +1,318 @@
+/**
+ * The plan: everything a pass would do, and why, as a value. A dry run shows it, `apply` carries it out,
+ * the status reports it. Values in, values out.
+ */
+import { severity, type Reason } from '../api/reasons.ts';
+import { expectationBroken, isDone, simulate, type Action, type Cause } from './action.ts';
+import {
+  describeTarget,
+  describeWant,
+  settlingOrder,
+  type AliasTarget,
+  type Promotion,
+  type StageTarget,
+  type Target,
+  type TargetId,
+} from './desired.ts';
+import { holders, isPrompt, sameVersion, type Fact, type Model, type Version } from './observed.ts';
+import { foreignOwner } from './provenance.ts';
+import type { Records, TargetRecord } from './record.ts';
+import { currentHolder, selectCandidate } from './select.ts';
+
+/** What a pass makes of one target. */
+export interface Decision {
+  readonly target: TargetId;
+  readonly candidateFrom: string;
+  /** The version asked for; undefined while there is none. */
+  readonly candidate: Version | undefined;
+  /** The version that holds the target now. A dangling alias has none. */
+  readonly incumbent: Version | undefined;
+  readonly state: 'UpToDate' | 'Pending' | 'Drifted' | 'Blocked' | 'Waiting';
+  readonly reason: Reason;
+  readonly message: string;
+  readonly actions: readonly Action[];
+}
+
+export type Plan =
+  | { readonly kind: 'Suspended' }
+  | { readonly kind: 'UpToDate'; readonly decisions: readonly Decision[] }
+  | { readonly kind: 'Blocked'; readonly obstacle: Obstacle; readonly decisions: readonly Decision[] }
+  | {
+      readonly kind: 'Apply';
+      readonly actions: readonly [Action, ...Action[]];
+      /** What stays open when all actions are applied: a target that is blocked or waits. */
+      readonly obstacle: Obstacle | undefined;
+      readonly decisions: readonly Decision[];
+    };
+
+export interface Obstacle {
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+/** What the plan depends on beside the promotion and the registry. */
+export interface Context {
+  readonly records: Records;
+  /** Who we are, as in the owner tag: `<installation>/<namespace>/<name>`. */
+  readonly owner: string;
+  /** Versions that other promotions put, or have put, into a stage of this model: version to who wants it. */
+  readonly claimedVersions: ReadonlyMap<string, string>;
+}
+
+export function planPromotion(promotion: Promotion, observed: Fact<Model>, context: Context): Plan {
+  if (promotion.suspend) return { kind: 'Suspended' };
+  if (observed.kind === 'unknown') return blocked(observed.reason, observed.message);
+  if (observed.kind === 'absent') {
+    return blocked('ModelNotFound', `registered model ${JSON.stringify(promotion.model)} does not exist`);
+  }
+  const model = observed.value;
+  if (isPrompt(model)) {
+    return blocked('IsPrompt', `${JSON.stringify(model.name)} is a prompt, not a model; prompts are left alone`);
+  }
+  return assemble(promotion, decideTargets(promotion, model, context));
+}
+
+function blocked(reason: Reason, message: string): Plan {
+  return { kind: 'Blocked', obstacle: { reason, message }, decisions: [] };
+}
+
+/** Settles one target after the other on the model as it will be once the earlier ones are applied. */
+function decideTargets(promotion: Promotion, model: Model, context: Context): Decision[] {
+  const decisions = new Map<TargetId, Decision>();
+  let projected = model;
+  for (const target of settlingOrder(promotion.targets)) {
+    const decision = decideTarget(target, { promotion, model, projected, context, decisions });
+    decisions.set(target.id, decision);
+    projected = decision.actions.reduce(simulate, projected);
+  }
+  return promotion.targets.flatMap((target) => decisions.get(target.id) ?? []);
+}
+
+interface Setting {
+  readonly promotion: Promotion;
+  /** As observed: candidates are selected from this. */
+  readonly model: Model;
+  /** As it will be when the targets settled before are applied: differences are taken from this. */
+  readonly projected: Model;
+  readonly context: Context;
+  readonly decisions: ReadonlyMap<TargetId, Decision>;
+}
+
+function decideTarget(target: Target, setting: Setting): Decision {
+  const { model, context, decisions, promotion } = setting;
+  const common = {
+    target: target.id,
+    candidateFrom: describeWant(target.want),
+    candidate: undefined,
+    incumbent: currentHolder(target.id, model),
+    actions: [],
+  };
+  const foreign = foreignOwner(model, target.id, context.owner);
+  if (foreign !== undefined) {
+    return {
+      ...common,
+      state: 'Blocked',
+      reason: 'Conflict',
+      message: `${describeTarget(target.id)} is managed by ${foreign.owner}; remove the model's tag ${foreign.tag} to take it over`,
+    };
+  }
+  const source = target.want.kind === 'follows' ? decisions.get(target.want.source) : undefined;
+  if (source !== undefined && source.state !== 'UpToDate') {
+    return {
+      ...common,
+      state: 'Waiting',
+      reason: 'WaitingForSource',
+      message: `${describeTarget(target.id)} follows ${describeTarget(source.target)}, which is not up to date yet`,
+    };
+  }
+  const selected = selectCandidate(target.want, model);
+  if (selected.kind === 'none') return keepIncumbent(target, common, selected.message);
+  if (selected.kind === 'unusable') {
+    return { ...common, state: 'Blocked', reason: selected.reason, message: selected.message };
+  }
+  const candidate = selected.version;
+  const rival = target.kind === 'stage' ? rivalFor(candidate, target, setting) : undefined;
+  if (rival !== undefined) {
+    return {
+      ...common,
+      candidate,
+      state: 'Blocked',
+      reason: 'Conflict',
+      message: `version ${candidate.version} is wanted by ${rival} too, and a version holds one stage`,
+    };
+  }
+  return { ...common, candidate, ...settle(target, candidate, setting, promotion.drift) };
+}
+
+/** A selector that finds nothing never empties a target. */
+function keepIncumbent(target: Target, common: Omit<Decision, 'state' | 'reason' | 'message'>, why: string): Decision {
+  const { incumbent } = common;
+  return incumbent === undefined
+    ? { ...common, state: 'Waiting', reason: 'NoCandidate', message: `${describeTarget(target.id)}: ${why}` }
+    : {
+        ...common,
+        state: 'UpToDate',
+        reason: 'NoCandidate',
+        message: `${describeTarget(target.id)} keeps version ${incumbent.version}: ${why}`,
+      };
+}
+
+/** A version has one stage, so two stages that want the same version would take it from each other for ever. */
+function rivalFor(candidate: Version, target: StageTarget, { decisions, context }: Setting): string | undefined {
+  for (const decision of decisions.values()) {
+    const sameWish = decision.target.startsWith('stage/') && decision.candidate?.version === candidate.version;
+    if (decision.target !== target.id && sameWish) return `${describeTarget(decision.target)} of this promotion`;
+  }
+  return context.claimedVersions.get(candidate.version);
+}
+
+function settle(
+  target: Target,
+  candidate: Version,
+  { projected, context }: Setting,
+  drift: Promotion['drift'],
+): Pick<Decision, 'state' | 'reason' | 'message' | 'actions'> {
+  const record = recordOf(target.id, candidate, context.records);
+  const differences =
+    target.kind === 'stage'
+      ? stageDifferences(target, candidate, projected, record)
+      : aliasDifferences(target, candidate, projected, record);
+  const name = describeTarget(target.id);
+  if (differences.length === 0) {
+    return { state: 'UpToDate', reason: 'UpToDate', message: `${name}=${candidate.version}`, actions: [] };
+  }
+  const actions = drift === 'Report' ? differences.filter((action) => action.cause !== 'Drift') : differences;
+  if (actions.length > 0) {
+    return { state: 'Pending', reason: 'Progressing', message: `${name} moves to ${candidate.version}`, actions };
+  }
+  return {
+    state: 'Drifted',
+    reason: 'DriftReported',
+    message: `${name} was changed outside of this promotion, and drift is only reported`,
+    actions,
+  };
+}
+
+/** Our record of this target, if it speaks of this very version; a number used again is a stranger. */
+function recordOf(id: TargetId, candidate: Version, records: Records): TargetRecord | undefined {
+  const record = records.get(id);
+  return record !== undefined && sameVersion(record, candidate) ? record : undefined;
+}
+
+function stageDifferences(
+  target: StageTarget,
+  candidate: Version,
+  model: Model,
+  record: TargetRecord | undefined,
+): Action[] {
+  const cause: Cause = record === undefined ? 'Promotion' : 'Drift';
+  const actions: Action[] = [];
+  const others = holders(model, target.stage).filter((holder) => holder.version !== candidate.version);
+  const stage = model.versions.get(candidate.version)?.stage ?? candidate.stage;
+  if (stage !== target.stage) {
+    actions.push({
+      kind: 'Transition',
+      target: target.id,
+      cause,
+      version: candidate.version,
+      to: target.stage,
+      archiveExisting: target.archiveExisting,
+      expect: { from: stage, holders: others.map((holder) => holder.version) },
+    });
+  } else if (target.archiveExisting) {
+    for (const other of others) actions.push(archive(other, target, cause));
+  }
+  return [...actions, ...metadataDifferences(target, candidate, record)];
+}
+
+/** MLflow lets several versions hold one stage (its own archiving races); the surplus goes to Archived. */
+function archive(other: Version, target: StageTarget, cause: Cause): Action {
+  return {
+    kind: 'Transition',
+    target: target.id,
+    cause,
+    version: other.version,
+    to: 'Archived',
+    archiveExisting: false,
+    expect: { from: target.stage, holders: [] },
+  };
+}
+
+function metadataDifferences(target: StageTarget, candidate: Version, record: TargetRecord | undefined): Action[] {
+  const { version } = candidate;
+  const actions: Action[] = [];
+  for (const [key, value] of target.tags) {
+    const found = candidate.tags.get(key);
+    const cause = record?.tags.get(key) === value ? 'Drift' : 'Promotion';
+    if (found !== value) {
+      actions.push({ kind: 'SetTag', target: target.id, cause, version, key, value, expect: { value: found } });
+    }
+  }
+  if (target.description !== undefined && target.description !== candidate.description) {
+    actions.push({
+      kind: 'SetDescription',
+      target: target.id,
+      cause: record?.description === target.description ? 'Drift' : 'Promotion',
+      version,
+      description: target.description,
+      expect: { description: candidate.description },
+    });
+  }
+  return actions;
+}
+
+function aliasDifferences(
+  target: AliasTarget,
+  candidate: Version,
+  model: Model,
+  record: TargetRecord | undefined,
+): Action[] {
+  const found = model.aliases.get(target.alias);
+  if (found === candidate.version) return [];
+  return [
+    {
+      kind: 'SetAlias',
+      target: target.id,
+      cause: record === undefined ? 'Promotion' : 'Drift',
+      alias: target.alias,
+      version: candidate.version,
+      expect: { version: found },
+    },
+  ];
+}
+
+/** Actions in settling order, so that Production is taken before Staging is refilled. */
+function assemble(promotion: Promotion, decisions: readonly Decision[]): Plan {
+  const order = settlingOrder(promotion.targets).map((target) => target.id);
+  const byTarget = new Map(decisions.map((decision) => [decision.target, decision]));
+  const [first, ...rest] = order.flatMap((id) => byTarget.get(id)?.actions ?? []);
+  const obstacle = worstObstacle(decisions);
+  if (first !== undefined) return { kind: 'Apply', actions: [first, ...rest], obstacle, decisions };
+  return obstacle === undefined ? { kind: 'UpToDate', decisions } : { kind: 'Blocked', obstacle, decisions };
+}
+
+/** What a person must mend comes before what may resolve by itself. */
+function worstObstacle(decisions: readonly Decision[]): Obstacle | undefined {
+  const open = decisions.filter((decision) => decision.state === 'Blocked' || decision.state === 'Waiting');
+  const stalled = open.filter((decision) => severity(decision.reason) === 'stalled');
+  const [worst] = stalled.length > 0 ? stalled : open;
+  if (worst === undefined) return undefined;
+  const same = open.filter((decision) => decision.reason === worst.reason);
+  return { reason: worst.reason, message: same.map((decision) => decision.message).join('; ') };
+}
+
+/**
+ * What is left of a plan on the model as it is now, for a plan that was shown before it is applied.
+ * Undefined when the registry moved away from what the plan expects: it is stale, and must be made again.
+ */
+export function remainder(actions: readonly Action[], model: Model): Action[] | undefined {
+  const left: Action[] = [];
+  let projected = model;
+  for (const action of actions) {
+    if (isDone(projected, action)) continue;
+    if (expectationBroken(projected, action) !== undefined) return undefined;
+    left.push(action);
+    projected = simulate(projected, action);
+  }
+  return left;
+}

@@ -1,0 +1,76 @@
+/**
+ * The marks we leave in the registry, because MLflow records nobody. They are not part of a plan:
+ * they go along with the first real change, and never on a pass that has nothing to do.
+ *
+ * - the **owner tag**, one a target, on the registered model: which installation and promotion manage it.
+ * - the **provenance tag**, one a version: who put it where, from which revision, by which plan.
+ */
+import { movement, type Action } from './action.ts';
+import type { TargetId } from './desired.ts';
+import type { Model } from './observed.ts';
+
+const PREFIX = 'modelpromotion.dev/';
+export const PROVENANCE_TAG = `${PREFIX}applied`;
+
+/** MLflow tag keys hold at most 250 characters, aliases 255: the tail of a very long alias is dropped. */
+export function ownerTag(target: TargetId): string {
+  return `${PREFIX}owner/${target}`.slice(0, 250);
+}
+
+/** Another installation that holds the claim on this target. Promotions of our own settle it among themselves. */
+export function foreignOwner(
+  model: Model,
+  target: TargetId,
+  owner: string,
+): { owner: string; tag: string } | undefined {
+  const tag = ownerTag(target);
+  const holder = model.tags.get(tag);
+  return holder === undefined || holder === '' || installationOf(holder) === installationOf(owner)
+    ? undefined
+    : { owner: holder, tag };
+}
+
+export interface Mark {
+  /** On the registered model, or on one of its versions. */
+  readonly version: string | undefined;
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface Signature {
+  readonly owner: string;
+  readonly revision: string;
+  readonly digest: string;
+  /** RFC 3339. */
+  readonly at: string;
+}
+
+/** The marks that belong to a list of applied actions: at most one a version, and owner tags that are missing. */
+export function marksFor(applied: readonly Action[], model: Model, signature: Signature): Mark[] {
+  const targetsByVersion = new Map<string, TargetId[]>();
+  for (const action of applied) {
+    const version = movement(action)?.to;
+    if (version !== undefined) targetsByVersion.set(version, [...(targetsByVersion.get(version) ?? []), action.target]);
+  }
+  const owned = new Set([...targetsByVersion.values()].flat());
+  return [
+    ...[...targetsByVersion].map(([version, targets]): Mark => ({
+      version,
+      key: PROVENANCE_TAG,
+      value: JSON.stringify({
+        by: signature.owner,
+        targets,
+        revision: signature.revision,
+        digest: signature.digest,
+        at: signature.at,
+      }),
+    })),
+    ...[...owned]
+      .filter((target) => model.tags.get(ownerTag(target)) !== signature.owner)
+      .map((target): Mark => ({ version: undefined, key: ownerTag(target), value: signature.owner })),
+  ];
+}
+
+function installationOf(owner: string): string {
+  return owner.slice(0, owner.indexOf('/'));
+}

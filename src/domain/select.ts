@@ -1,0 +1,57 @@
+/** Candidate selection: which version a target asks for, given what the registry holds. */
+import type { Reason } from '../api/reasons.ts';
+import { describeTarget, type TargetId, type Want } from './desired.ts';
+import { holders, type DeclarableStage, type Model, type Version } from './observed.ts';
+
+export type Candidate =
+  | { readonly kind: 'found'; readonly version: Version }
+  | { readonly kind: 'none'; readonly message: string }
+  | { readonly kind: 'unusable'; readonly reason: Reason; readonly message: string };
+
+export function selectCandidate(want: Want, model: Model): Candidate {
+  if (want.kind === 'pinned') {
+    const version = model.versions.get(want.version);
+    return version === undefined
+      ? {
+          kind: 'unusable',
+          reason: 'VersionNotFound',
+          message: `version ${want.version} of ${model.name} does not exist (${existing(model)})`,
+        }
+      : ready(version);
+  }
+  const version = currentHolder(want.source, model);
+  return version === undefined
+    ? { kind: 'none', message: `nothing holds ${describeTarget(want.source)}` }
+    : ready(version);
+}
+
+/** The version that holds a target now; the highest number when several hold a stage. */
+export function currentHolder(id: TargetId, model: Model): Version | undefined {
+  if (id.startsWith('stage/')) return holders(model, id.slice('stage/'.length) as DeclarableStage)[0];
+  const version = model.aliases.get(id.slice('alias/'.length));
+  return version === undefined ? undefined : model.versions.get(version);
+}
+
+/** MLflow itself would promote a version that is still being registered, or that failed (facts: readiness). */
+function ready(version: Version): Candidate {
+  if (version.status === 'READY') return { kind: 'found', version };
+  const detail = version.statusMessage === '' ? '' : `: ${version.statusMessage}`;
+  return version.status.startsWith('PENDING')
+    ? {
+        kind: 'unusable',
+        reason: 'VersionNotReady',
+        message: `version ${version.version} is still being registered (${version.status}${detail})`,
+      }
+    : {
+        kind: 'unusable',
+        reason: 'VersionFailed',
+        message: `version ${version.version} cannot be promoted: its status is ${version.status}${detail}`,
+      };
+}
+
+function existing(model: Model): string {
+  const numbers = [...model.versions.keys()].map(Number).sort((a, b) => b - a);
+  if (numbers.length === 0) return 'the model has no versions';
+  const shown = numbers.slice(0, 5).join(', ');
+  return numbers.length > 5 ? `newest are ${shown}` : `there ${numbers.length === 1 ? 'is' : 'are'} ${shown}`;
+}
