@@ -34,6 +34,8 @@ export interface Located<T> {
 export interface Listing {
   /** Flux's form `main@sha1:<hex>` in git; a digest of the content elsewhere. */
   readonly revision: string;
+  /** Who made the revision, as the source tells it: the author of the commit. For display only. */
+  readonly author?: string;
   /** In path order, then in the order of the documents: the older of two claims comes first. */
   readonly promotions: readonly Located<ModelPromotion>[];
   readonly registries: readonly Located<ModelRegistry>[];
