@@ -1,0 +1,78 @@
+/** A limit on how much happens at once, with a pause that a server can ask for (`Retry-After`). */
+
+export class Limiter {
+  readonly #limit: number;
+  #running = 0;
+  #pausedUntil = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Runs `work` when there is room. Rejects with the signal's reason if it aborts while waiting. */
+  async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    await this.#acquire(signal);
+    try {
+      return await work();
+    } finally {
+      this.#running -= 1;
+      this.#next();
+    }
+  }
+
+  /** Starts nothing new for `ms`. A later, longer pause extends it. */
+  pause(ms: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
+    setTimeout(() => this.#next(), ms + 1).unref();
+  }
+
+  async #acquire(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#hasRoom() && this.#waiting.length === 0) {
+      this.#running += 1;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const start = (): void => {
+        signal.removeEventListener('abort', abort);
+        this.#running += 1;
+        resolve();
+      };
+      const abort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(start), 1);
+        reject(signal.reason as Error);
+      };
+      this.#waiting.push(start);
+      signal.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  #hasRoom(): boolean {
+    return this.#running < this.#limit && performance.now() >= this.#pausedUntil;
+  }
+
+  #next(): void {
+    while (this.#hasRoom() && this.#waiting.length > 0) this.#waiting.shift()?.();
+  }
+}
+
+/** One at a time for each key, in the order of asking. */
+export class KeyedMutex {
+  readonly #tails = new Map<string, Promise<void>>();
+
+  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const previous = this.#tails.get(key) ?? Promise.resolve();
+    const result = previous.then(work);
+    const tail = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#tails.set(key, tail);
+    try {
+      return await result;
+    } finally {
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * A work queue of keys, after client-go's: a key waits once, never runs twice at the same time, and runs again
+ * when it is added while it runs. What a key means is looked up when it runs: level, not edge.
+ */
+import { backoff } from './time.ts';
+
+/** The longest delay a timer can hold; longer ones fire at once (Node). */
+const LONGEST_DELAY = 2 ** 31 - 1;
+const RETRY = { base: 750, max: 15 * 60_000 };
+
+export class WorkQueue {
+  readonly #ready = new Set<string>();
+  readonly #running = new Set<string>();
+  readonly #again = new Set<string>();
+  readonly #timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
+  readonly #failures = new Map<string, number>();
+  readonly #idle: (() => void)[] = [];
+  #takers: ((key: string | undefined) => void)[] = [];
+  #closed = false;
+
+  /** Runs soon. A delayed run of the same key is no longer needed. */
+  add(key: string): void {
+    if (this.#closed) return;
+    this.#cancelTimer(key);
+    if (this.#running.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    const taker = this.#takers.shift();
+    if (taker === undefined) this.#ready.add(key);
+    else taker(this.#start(key));
+  }
+
+  /** Runs after `ms`, unless something earlier is due already. */
+  addAfter(key: string, ms: number): void {
+    if (this.#closed) return;
+    const delay = Math.min(Math.max(0, ms), LONGEST_DELAY);
+    const at = performance.now() + delay;
+    const due = this.#timers.get(key);
+    if (due !== undefined && due.at <= at) return;
+    this.#cancelTimer(key);
+    this.#timers.set(key, { at, timer: setTimeout(() => this.add(key), delay) });
+  }
+
+  /** Runs again after a delay that doubles with every failure in a row. Returns that delay. */
+  retry(key: string): number {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    const delay = backoff(failures, RETRY);
+    this.addAfter(key, delay);
+    return delay;
+  }
+
+  /** Forgets the failures of a key. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** The next key, which is then running until `done`; undefined once the queue is closed. */
+  take(): Promise<string | undefined> {
+    const [key] = this.#ready;
+    if (key !== undefined) {
+      this.#ready.delete(key);
+      return Promise.resolve(this.#start(key));
+    }
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  done(key: string): void {
+    this.#running.delete(key);
+    if (this.#again.delete(key)) this.add(key);
+    if (this.#running.size === 0 && this.#ready.size === 0) this.#idle.splice(0).forEach((resolve) => resolve());
+  }
+
+  /** Resolves when nothing runs and nothing is ready; delayed keys do not count. */
+  idle(): Promise<void> {
+    if (this.#running.size === 0 && this.#ready.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Takes in nothing more; what runs may finish. */
+  close(): void {
+    this.#closed = true;
+    for (const { timer } of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#ready.clear();
+    this.#again.clear();
+    this.#takers.splice(0).forEach((taker) => taker(undefined));
+  }
+
+  get depth(): number {
+    return this.#ready.size;
+  }
+
+  #start(key: string): string {
+    this.#running.add(key);
+    return key;
+  }
+
+  #cancelTimer(key: string): void {
+    const due = this.#timers.get(key);
+    if (due !== undefined) clearTimeout(due.timer);
+    this.#timers.delete(key);
+  }
+}
