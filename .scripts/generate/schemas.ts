@@ -1,0 +1,37 @@
+/** The closed schemas that validators compile: an unknown field is an error, and nothing is there but checks. */
+import { manifestSchema, type Crd, type Schema } from './crd.ts';
+
+const banner = '// Generated from crds/ by `npm run generate`. Do not edit.';
+
+export function schemasModule(crds: readonly Crd[]): string {
+  const constants = crds.map((crd) => {
+    const schema = JSON.stringify(closed(manifestSchema(crd), false), null, 2);
+    return `/** ${crd.kind}: ${crd.description} */\nexport const ${lowerFirst(crd.kind)}Schema = ${schema};\n`;
+  });
+  return `${banner}\n\n${constants.join('\n')}`;
+}
+
+/** The schema with every object closed but maps, without what only Kubernetes understands. */
+export function closed(schema: Schema, keepDescriptions: boolean): Schema {
+  const result: Schema = {};
+  for (const [keyword, value] of Object.entries(schema)) {
+    if (keyword.startsWith('x-kubernetes-') || keyword === 'format') continue;
+    if (keyword === 'description' && !keepDescriptions) continue;
+    Object.assign(result, { [keyword]: value });
+  }
+  if (schema.items) result.items = closed(schema.items, keepDescriptions);
+  if (schema.additionalProperties)
+    result.additionalProperties = closed(schema.additionalProperties, keepDescriptions);
+  if (schema.properties) {
+    const fields = Object.entries(schema.properties);
+    result.properties = Object.fromEntries(
+      fields.map(([key, field]) => [key, closed(field, keepDescriptions)]),
+    );
+    result.additionalProperties = false;
+  }
+  return result;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,427 @@
+// Generated from crds/ by `npm run generate`. Do not edit.
+
+/** ModelPromotion: Declares which versions of one registered model hold which stages and aliases. */
+export const modelPromotionSchema = {
+  "type": "object",
+  "required": [
+    "apiVersion",
+    "kind",
+    "metadata",
+    "spec"
+  ],
+  "properties": {
+    "apiVersion": {
+      "type": "string",
+      "const": "modelpromotion.dev/v1alpha1"
+    },
+    "kind": {
+      "type": "string",
+      "const": "ModelPromotion"
+    },
+    "metadata": {
+      "type": "object",
+      "required": [
+        "name"
+      ],
+      "properties": {
+        "name": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 253,
+          "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+        },
+        "namespace": {
+          "type": "string",
+          "default": "default",
+          "minLength": 1,
+          "maxLength": 63,
+          "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+        },
+        "labels": {
+          "type": "object",
+          "additionalProperties": {
+            "type": "string"
+          }
+        },
+        "annotations": {
+          "type": "object",
+          "additionalProperties": {
+            "type": "string"
+          }
+        }
+      },
+      "additionalProperties": false
+    },
+    "spec": {
+      "type": "object",
+      "required": [
+        "model"
+      ],
+      "properties": {
+        "registryRef": {
+          "type": "object",
+          "default": {},
+          "properties": {
+            "name": {
+              "type": "string",
+              "default": "default",
+              "minLength": 1,
+              "maxLength": 253,
+              "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+            },
+            "namespace": {
+              "type": "string",
+              "minLength": 1,
+              "maxLength": 63,
+              "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+            }
+          },
+          "additionalProperties": false
+        },
+        "model": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 256,
+          "pattern": "^\\s*[^/:\\s][^/:]*$"
+        },
+        "stages": {
+          "type": "array",
+          "default": [],
+          "maxItems": 2,
+          "items": {
+            "type": "object",
+            "required": [
+              "name"
+            ],
+            "properties": {
+              "name": {
+                "type": "string",
+                "enum": [
+                  "Staging",
+                  "Production"
+                ]
+              },
+              "version": {
+                "type": "string",
+                "maxLength": 10,
+                "pattern": "^[1-9][0-9]*$"
+              },
+              "versionFrom": {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "properties": {
+                  "stage": {
+                    "type": "string",
+                    "enum": [
+                      "Staging",
+                      "Production"
+                    ]
+                  },
+                  "alias": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 255,
+                    "pattern": "^[\\p{L}\\p{N}_-]+$",
+                    "not": {
+                      "pattern": "^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$"
+                    }
+                  }
+                },
+                "additionalProperties": false
+              },
+              "archiveExisting": {
+                "type": "boolean",
+                "default": true
+              },
+              "description": {
+                "type": "string",
+                "maxLength": 5000
+              },
+              "tags": {
+                "type": "object",
+                "maxProperties": 20,
+                "additionalProperties": {
+                  "type": "string",
+                  "maxLength": 5000
+                }
+              }
+            },
+            "additionalProperties": false
+          }
+        },
+        "aliases": {
+          "type": "array",
+          "default": [],
+          "maxItems": 50,
+          "items": {
+            "type": "object",
+            "required": [
+              "name"
+            ],
+            "properties": {
+              "name": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 255,
+                "pattern": "^[\\p{L}\\p{N}_-]+$",
+                "not": {
+                  "pattern": "^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$"
+                }
+              },
+              "version": {
+                "type": "string",
+                "maxLength": 10,
+                "pattern": "^[1-9][0-9]*$"
+              },
+              "versionFrom": {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "properties": {
+                  "stage": {
+                    "type": "string",
+                    "enum": [
+                      "Staging",
+                      "Production"
+                    ]
+                  },
+                  "alias": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 255,
+                    "pattern": "^[\\p{L}\\p{N}_-]+$",
+                    "not": {
+                      "pattern": "^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$"
+                    }
+                  }
+                },
+                "additionalProperties": false
+              }
+            },
+            "additionalProperties": false
+          }
+        },
+        "drift": {
+          "type": "string",
+          "enum": [
+            "Revert",
+            "Report"
+          ],
+          "default": "Revert"
+        },
+        "deletionPolicy": {
+          "type": "string",
+          "enum": [
+            "Orphan",
+            "Release"
+          ],
+          "default": "Orphan"
+        },
+        "interval": {
+          "type": "string",
+          "default": "5m",
+          "maxLength": 32,
+          "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$"
+        },
+        "suspend": {
+          "type": "boolean",
+          "default": false
+        }
+      },
+      "additionalProperties": false
+    }
+  },
+  "additionalProperties": false
+};
+
+/** ModelRegistry: An MLflow Model Registry, how to reach it and who may refer to it. */
+export const modelRegistrySchema = {
+  "type": "object",
+  "required": [
+    "apiVersion",
+    "kind",
+    "metadata",
+    "spec"
+  ],
+  "properties": {
+    "apiVersion": {
+      "type": "string",
+      "const": "modelpromotion.dev/v1alpha1"
+    },
+    "kind": {
+      "type": "string",
+      "const": "ModelRegistry"
+    },
+    "metadata": {
+      "type": "object",
+      "required": [
+        "name"
+      ],
+      "properties": {
+        "name": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 253,
+          "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+        },
+        "namespace": {
+          "type": "string",
+          "default": "default",
+          "minLength": 1,
+          "maxLength": 63,
+          "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+        },
+        "labels": {
+          "type": "object",
+          "additionalProperties": {
+            "type": "string"
+          }
+        },
+        "annotations": {
+          "type": "object",
+          "additionalProperties": {
+            "type": "string"
+          }
+        }
+      },
+      "additionalProperties": false
+    },
+    "spec": {
+      "type": "object",
+      "required": [
+        "uri"
+      ],
+      "properties": {
+        "uri": {
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 2048,
+          "pattern": "^https?://[^\\s@?#]+$"
+        },
+        "workspace": {
+          "type": "string",
+          "minLength": 2,
+          "maxLength": 63,
+          "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"
+        },
+        "auth": {
+          "type": "object",
+          "required": [
+            "secretRef"
+          ],
+          "properties": {
+            "secretRef": {
+              "type": "object",
+              "required": [
+                "name"
+              ],
+              "properties": {
+                "name": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 253,
+                  "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                }
+              },
+              "additionalProperties": false
+            }
+          },
+          "additionalProperties": false
+        },
+        "tls": {
+          "type": "object",
+          "required": [
+            "caSecretRef"
+          ],
+          "properties": {
+            "caSecretRef": {
+              "type": "object",
+              "required": [
+                "name"
+              ],
+              "properties": {
+                "name": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 253,
+                  "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                }
+              },
+              "additionalProperties": false
+            }
+          },
+          "additionalProperties": false
+        },
+        "sweepInterval": {
+          "type": "string",
+          "default": "60s",
+          "maxLength": 32,
+          "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$"
+        },
+        "limits": {
+          "type": "object",
+          "default": {},
+          "properties": {
+            "concurrency": {
+              "type": "integer",
+              "default": 4,
+              "minimum": 1,
+              "maximum": 64
+            },
+            "requestTimeout": {
+              "type": "string",
+              "default": "30s",
+              "maxLength": 32,
+              "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$"
+            }
+          },
+          "additionalProperties": false
+        },
+        "access": {
+          "type": "array",
+          "default": [],
+          "maxItems": 50,
+          "items": {
+            "type": "object",
+            "required": [
+              "namespaces"
+            ],
+            "properties": {
+              "namespaces": {
+                "type": "object",
+                "required": [
+                  "matchLabels"
+                ],
+                "properties": {
+                  "matchLabels": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "maxProperties": 20,
+                    "additionalProperties": {
+                      "type": "string",
+                      "maxLength": 63
+                    }
+                  }
+                },
+                "additionalProperties": false
+              },
+              "models": {
+                "type": "array",
+                "maxItems": 100,
+                "items": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256
+                }
+              }
+            },
+            "additionalProperties": false
+          }
+        }
+      },
+      "additionalProperties": false
+    }
+  },
+  "additionalProperties": false
+};

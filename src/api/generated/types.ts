@@ -1,0 +1,257 @@
+// Generated from crds/ by `npm run generate`. Do not edit.
+
+/** The stage, in MLflow's own spelling. */
+export type Stage = 'Staging' | 'Production';
+
+/** What to do when somebody changes by hand what this promotion had put there. Revert puts it back; Report only says so. */
+export type DriftPolicy = 'Revert' | 'Report';
+
+/** What happens in the registry when this promotion is removed. Orphan leaves it as it is; Release removes our aliases and archives what we promoted. */
+export type DeletionPolicy = 'Orphan' | 'Release';
+
+/** UpToDate, Pending, Drifted, Blocked or Waiting. */
+export type TargetState = 'UpToDate' | 'Pending' | 'Drifted' | 'Blocked' | 'Waiting';
+
+export type ChangeCause = 'Promotion' | 'Drift' | 'Release';
+
+export type RegistryFeature = 'Stages' | 'Aliases' | 'Workspaces';
+
+/** The ModelRegistry that holds the model. It cannot be changed. */
+export interface RegistryRef {
+  /** Name of the ModelRegistry. */
+  readonly name: string;
+  /** Namespace of the ModelRegistry, where it is another one. That registry's `access` must allow it. */
+  readonly namespace?: string;
+}
+
+/** A rule that selects the version. Give exactly one selector. */
+export interface VersionFrom {
+  readonly stage?: Stage;
+  /** An alias of this model: letters, digits, "_" and "-". MLflow reserves `latest` and `v<digits>`. */
+  readonly alias?: string;
+}
+
+export interface StageTarget {
+  readonly name: Stage;
+  /** The version to put there, as a string (quoted in YAML). Give either `version` or `versionFrom`. */
+  readonly version?: string;
+  readonly versionFrom?: VersionFrom;
+  /** Move every other version in this stage to Archived, in the same call that promotes. */
+  readonly archiveExisting: boolean;
+  /** Description to keep on the version that holds the stage. */
+  readonly description?: string;
+  /** Tags to keep on the version that holds the stage. Other tags are left alone. */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface AliasTarget {
+  /** An alias of this model: letters, digits, "_" and "-". MLflow reserves `latest` and `v<digits>`. */
+  readonly name: string;
+  /** The version to put there, as a string (quoted in YAML). Give either `version` or `versionFrom`. */
+  readonly version?: string;
+  readonly versionFrom?: VersionFrom;
+}
+
+/** What the registry should hold for this model. Only what is declared here is ever touched. */
+export interface ModelPromotionSpec {
+  readonly registryRef: RegistryRef;
+  /** Name of the registered model, exactly as MLflow shows it. It cannot be changed. */
+  readonly model: string;
+  /** The stages to fill, each at most once. */
+  readonly stages: readonly StageTarget[];
+  /** The aliases to set, each at most once. */
+  readonly aliases: readonly AliasTarget[];
+  readonly drift: DriftPolicy;
+  readonly deletionPolicy: DeletionPolicy;
+  /** How often to look again when nothing wakes us, as a Go duration (`30s`, `5m`, `1h30m`). */
+  readonly interval: string;
+  /** Leave the registry alone until this is false again. */
+  readonly suspend: boolean;
+}
+
+export interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration?: number;
+  readonly lastTransitionTime: string;
+}
+
+/** Short strings for the printer columns. */
+export interface StatusSummary {
+  readonly stages?: string;
+  readonly aliases?: string;
+  readonly ready?: string;
+  readonly reason?: string;
+  readonly lastChange?: string;
+}
+
+/** Our record of what we last saw in place as declared. A difference from it is drift; anything else is a promotion. */
+export interface AppliedRecord {
+  readonly version: string;
+  /** Applied by us, or found in place. */
+  readonly how: 'Applied' | 'Found';
+  /** Milliseconds since the epoch, as MLflow gives it. */
+  readonly creationTimestamp?: number;
+  readonly source?: string;
+  readonly runId?: string;
+  readonly description?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface TargetStatus {
+  /** stage/NAME or alias/NAME. */
+  readonly target: string;
+  /** The candidate version; absent while there is none. */
+  readonly desired?: string;
+  /** The version that holds the target now; absent when none does. */
+  readonly current?: string;
+  /** The version that held it before our last change. */
+  readonly previous?: string;
+  /** When our record of the current version began. */
+  readonly since?: string;
+  /** pinned, stage/NAME or alias/NAME. */
+  readonly candidateFrom?: string;
+  readonly state?: TargetState;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly applied?: AppliedRecord;
+}
+
+/** What is pending, when something is. */
+export interface PlanStatus {
+  readonly digest?: string;
+  readonly actions?: readonly string[];
+}
+
+export interface HistoryEntry {
+  readonly target: string;
+  readonly from?: string;
+  readonly to: string;
+  readonly cause?: ChangeCause;
+  readonly revision?: string;
+  readonly digest?: string;
+  readonly time: string;
+  readonly by?: string;
+}
+
+/** What the controller found and did. Written by the controller only. */
+export interface ModelPromotionStatus {
+  /** The generation of the spec that this status speaks of; -1 until a controller has seen the promotion. */
+  readonly observedGeneration?: number;
+  /** Ready always; Reconciling or Stalled only while true; Drifted while the registry differs and is only reported. */
+  readonly conditions?: readonly Condition[];
+  readonly summary?: StatusSummary;
+  /** One entry a target, in the order of the spec. */
+  readonly targets?: readonly TargetStatus[];
+  readonly plan?: PlanStatus;
+  /** The last 10 changes, newest first. */
+  readonly history?: readonly HistoryEntry[];
+  readonly lastAttemptedRevision?: string;
+  /** The revision that last changed this promotion's document. */
+  readonly lastAppliedRevision?: string;
+  /** The digest of the last plan that was applied. */
+  readonly lastAppliedDigest?: string;
+  readonly lastHandledReconcileAt?: string;
+}
+
+/** Declares which versions of one registered model hold which stages and aliases. */
+export interface ModelPromotion {
+  readonly apiVersion: 'modelpromotion.dev/v1alpha1';
+  readonly kind: 'ModelPromotion';
+  readonly metadata: ObjectMeta;
+  readonly spec: ModelPromotionSpec;
+  readonly status?: ModelPromotionStatus;
+}
+
+/** Standard object metadata. */
+export interface ObjectMeta {
+  /** Name of the object, unique in its namespace. */
+  readonly name: string;
+  /** Namespace of the object. */
+  readonly namespace: string;
+  /** Labels, as on any Kubernetes object. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Annotations, as on any Kubernetes object. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Set by the API server, or derived from where the manifest is kept. */
+  readonly uid?: string;
+  /** Counts changes of the spec. */
+  readonly generation?: number;
+}
+
+/** A Secret of the same namespace, with the key `token` or the keys `username` and `password` for credentials, `ca.crt` for trust. Outside Kubernetes a folder of --secrets-dir, whose key `origins` lists where it may be used. */
+export interface SecretRef {
+  readonly name: string;
+}
+
+export interface RegistryLimits {
+  /** Requests in flight at once. */
+  readonly concurrency: number;
+  /** Time for one request, as a Go duration. Bulk reads have a deadline of their own. */
+  readonly requestTimeout: string;
+}
+
+export interface AccessRule {
+  /** Namespaces that carry all of these labels. */
+  readonly namespaces: {
+    readonly matchLabels: Readonly<Record<string, string>>;
+  };
+  /** Model names they may manage; `*` stands for any characters. Absent, every model. */
+  readonly models?: readonly string[];
+}
+
+export interface ModelRegistrySpec {
+  /** Address of the MLflow server, with its static prefix if it has one. No user name, password, query or fragment. */
+  readonly uri: string;
+  /** MLflow workspace, on servers that have workspaces enabled. */
+  readonly workspace?: string;
+  /** Credentials. None when absent. */
+  readonly auth?: {
+    readonly secretRef: SecretRef;
+  };
+  /** Trust for https. The system's authorities when absent. */
+  readonly tls?: {
+    readonly caSecretRef: SecretRef;
+  };
+  /** How often the registry is looked at, as a Go duration; at least 1s. */
+  readonly sweepInterval: string;
+  readonly limits: RegistryLimits;
+  /** Who else may refer to this registry. Promotions of its own namespace always may, for every model. */
+  readonly access: readonly AccessRule[];
+}
+
+export interface RegistryCounts {
+  readonly models?: number;
+  readonly versions?: number;
+  readonly promotions?: number;
+}
+
+/** The last look at the registry. */
+export interface SweepStatus {
+  readonly time?: string;
+  readonly duration?: string;
+  readonly requests?: number;
+  readonly kind?: 'Full' | 'Changes';
+  readonly lastFull?: string;
+}
+
+export interface ModelRegistryStatus {
+  readonly observedGeneration?: number;
+  readonly conditions?: readonly Condition[];
+  readonly serverVersion?: string;
+  /** What the server was found to support. */
+  readonly supports?: readonly RegistryFeature[];
+  readonly counts?: RegistryCounts;
+  readonly lastSweep?: SweepStatus;
+}
+
+/** An MLflow Model Registry, how to reach it and who may refer to it. */
+export interface ModelRegistry {
+  readonly apiVersion: 'modelpromotion.dev/v1alpha1';
+  readonly kind: 'ModelRegistry';
+  readonly metadata: ObjectMeta;
+  readonly spec: ModelRegistrySpec;
+  readonly status?: ModelRegistryStatus;
+}
