@@ -1,0 +1,174 @@
+/** MLflow's answers: checked at the edge, then turned into our own values. Unset fields are omitted on the wire. */
+import { Ajv, type JSONSchemaType, type ValidateFunction } from 'ajv';
+import type { Model, Stage, Version } from '../../domain/observed.ts';
+import { RegistryError } from './errors.ts';
+
+export interface WireTag {
+  key: string;
+  value?: string;
+}
+
+export interface WireVersion {
+  name: string;
+  version: string;
+  creation_timestamp?: number;
+  last_updated_timestamp?: number;
+  current_stage?: string;
+  description?: string;
+  source?: string;
+  run_id?: string;
+  status?: string;
+  status_message?: string;
+  tags?: WireTag[];
+}
+
+export interface WireModel {
+  name: string;
+  last_updated_timestamp?: number;
+  tags?: WireTag[];
+  aliases?: { alias: string; version: string }[];
+}
+
+interface Page<T> {
+  items: T[];
+  next: string | undefined;
+}
+
+const text = { type: 'string', nullable: true } as const;
+const time = { type: 'number', nullable: true } as const;
+
+const tags = {
+  type: 'array',
+  nullable: true,
+  items: { type: 'object', required: ['key'], properties: { key: { type: 'string' }, value: text } },
+} as const;
+
+const version: JSONSchemaType<WireVersion> = {
+  type: 'object',
+  required: ['name', 'version'],
+  properties: {
+    name: { type: 'string' },
+    version: { type: 'string' },
+    creation_timestamp: time,
+    last_updated_timestamp: time,
+    current_stage: text,
+    description: text,
+    source: text,
+    run_id: text,
+    status: text,
+    status_message: text,
+    tags,
+  },
+};
+
+const model: JSONSchemaType<WireModel> = {
+  type: 'object',
+  required: ['name'],
+  properties: {
+    name: { type: 'string' },
+    last_updated_timestamp: time,
+    tags,
+    aliases: {
+      type: 'array',
+      nullable: true,
+      items: {
+        type: 'object',
+        required: ['alias', 'version'],
+        properties: { alias: { type: 'string' }, version: { type: 'string' } },
+      },
+    },
+  },
+};
+
+const ajv = new Ajv({ coerceTypes: false });
+
+const modelAnswer = ajv.compile<{ registered_model: WireModel }>({
+  type: 'object',
+  required: ['registered_model'],
+  properties: { registered_model: model },
+});
+
+const versionAnswer = ajv.compile<{ model_version: WireVersion }>({
+  type: 'object',
+  required: ['model_version'],
+  properties: { model_version: version },
+});
+
+const modelPage = ajv.compile<{ registered_models?: WireModel[]; next_page_token?: string }>({
+  type: 'object',
+  properties: { registered_models: { type: 'array', items: model }, next_page_token: { type: 'string' } },
+});
+
+const versionPage = ajv.compile<{ model_versions?: WireVersion[]; next_page_token?: string }>({
+  type: 'object',
+  properties: { model_versions: { type: 'array', items: version }, next_page_token: { type: 'string' } },
+});
+
+const serverInfoAnswer = ajv.compile<{ workspaces_enabled?: boolean }>({
+  type: 'object',
+  properties: { workspaces_enabled: { type: 'boolean', nullable: true } },
+});
+
+export function readModel(answer: unknown): WireModel {
+  return checked(modelAnswer, answer).registered_model;
+}
+
+export function readVersion(answer: unknown): WireVersion {
+  return checked(versionAnswer, answer).model_version;
+}
+
+export function readModelPage(answer: unknown): Page<WireModel> {
+  const page = checked(modelPage, answer);
+  return { items: page.registered_models ?? [], next: nextToken(page) };
+}
+
+export function readVersionPage(answer: unknown): Page<WireVersion> {
+  const page = checked(versionPage, answer);
+  return { items: page.model_versions ?? [], next: nextToken(page) };
+}
+
+export function readServerInfo(answer: unknown): { workspaces: boolean } {
+  return { workspaces: checked(serverInfoAnswer, answer).workspaces_enabled === true };
+}
+
+function nextToken({ next_page_token: token }: { next_page_token?: string }): string | undefined {
+  return token === undefined || token === '' ? undefined : token;
+}
+
+function checked<T>(validate: ValidateFunction<T>, answer: unknown): T {
+  if (validate(answer)) return answer;
+  throw new RegistryError('transient', `the answer has an unexpected shape (${ajv.errorsText(validate.errors)}); is a gateway in between?`, {
+    ambiguous: true,
+  });
+}
+
+const STAGES = new Set<string>(['None', 'Staging', 'Production', 'Archived'] satisfies Stage[]);
+
+export function toVersion(wire: WireVersion): Version {
+  const stage = wire.current_stage ?? 'None';
+  return {
+    version: wire.version,
+    creationTimestamp: wire.creation_timestamp ?? 0,
+    stage: STAGES.has(stage) ? (stage as Stage) : 'None',
+    status: wire.status ?? 'READY',
+    statusMessage: wire.status_message ?? '',
+    description: wire.description ?? '',
+    source: wire.source ?? '',
+    runId: wire.run_id ?? '',
+    tags: toTags(wire.tags),
+  };
+}
+
+export function toModel(wire: WireModel, versions: Iterable<WireVersion>): Model {
+  return {
+    name: wire.name,
+    lastUpdatedTimestamp: wire.last_updated_timestamp ?? 0,
+    tags: toTags(wire.tags),
+    aliases: new Map((wire.aliases ?? []).map(({ alias, version }) => [alias, version])),
+    versions: new Map([...versions].map((one) => [one.version, toVersion(one)])),
+  };
+}
+
+function toTags(wire: readonly WireTag[] | undefined): Map<string, string> {
+  return new Map((wire ?? []).map(({ key, value }) => [key, value ?? '']));
+}
