@@ -1,0 +1,27 @@
+/** Starts one real MLflow for all integration tests of a run. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startMlflow } from '../../src/cli/quickstart/mlflow.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    mlflowUrl: string;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dir = await mkdtemp(join(tmpdir(), 'modelpromotion-mlflow-'));
+  const stopping = new AbortController();
+  const mlflow = await startMlflow({
+    dir,
+    signal: stopping.signal,
+    report: (line) => process.stderr.write(`${line}\n`),
+  });
+  project.provide('mlflowUrl', mlflow.url);
+  return async () => {
+    await mlflow.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+}
