@@ -20,7 +20,6 @@ export const REASONS = {
   VersionNotFound: 'stalled',
   VersionFailed: 'stalled',
   IsPrompt: 'stalled',
-  UnmanageableName: 'stalled',
   AccessDenied: 'stalled',
   RegistryRefused: 'stalled',
 } as const satisfies Record<string, 'ready' | 'waiting' | 'stalled'>;

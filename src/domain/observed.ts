@@ -6,7 +6,7 @@ export type Fact<T> =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unknown'; readonly reason: UnknownReason; readonly message: string };
 
-export type UnknownReason = 'RegistryUnavailable' | 'AccessDenied' | 'RegistryRefused' | 'UnmanageableName';
+export type UnknownReason = 'RegistryUnavailable' | 'AccessDenied' | 'RegistryRefused';
 
 export type Stage = 'None' | 'Staging' | 'Production' | 'Archived';
 export type DeclarableStage = 'Staging' | 'Production';

@@ -1,5 +1,8 @@
 /** The interfaces through which the engine meets the world. Adapters and sources implement them. */
 import type { Listing } from '../api/listing.ts';
+import type { Action } from '../domain/action.ts';
+import type { Fact, Model, UnknownReason } from '../domain/observed.ts';
+import type { Mark } from '../domain/provenance.ts';
 
 /** Where declared objects come from: git, a folder. */
 export interface Source {
@@ -30,4 +33,38 @@ export interface StatusStore {
   read(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /** Writes (text) and removes (null) all files in one step. Nothing is sent when nothing differs. */
   write(changes: ReadonlyMap<string, string | null>, message: string, signal: AbortSignal): Promise<void>;
+}
+
+/** One model registry, as the engine needs it. Every read that failed is an `unknown` fact, never an absence. */
+export interface Registry {
+  /**
+   * What the last sweep knows of a model; costs no call. Undefined while no sweep has covered the model.
+   * An `absent` here is a hint: `read` proves it.
+   */
+  snapshot(model: string): Fact<Model> | undefined;
+  /** A live reading, shared with everybody who asks at the same moment. `absent` is proven by name. */
+  read(model: string, signal: AbortSignal): Promise<Fact<Model>>;
+  /**
+   * Sends one action. Resolves when the registry said it is done.
+   * @throws WriteError otherwise
+   */
+  write(model: string, action: Action, signal: AbortSignal): Promise<void>;
+  /** Leaves a mark of ours on the model or a version. @throws WriteError */
+  mark(model: string, mark: Mark, signal: AbortSignal): Promise<void>;
+  /** Runs `work` while nobody else of this process writes to the model. */
+  exclusive<T>(model: string, work: () => Promise<T>): Promise<T>;
+}
+
+/** A write that was not confirmed. */
+export class WriteError extends Error {
+  override readonly name = 'WriteError';
+  readonly reason: UnknownReason;
+  /** The write may have been carried out all the same: read before anything else. */
+  readonly ambiguous: boolean;
+
+  constructor(reason: UnknownReason, ambiguous: boolean, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+    this.ambiguous = ambiguous;
+  }
 }

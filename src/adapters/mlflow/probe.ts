@@ -1,0 +1,91 @@
+/** What a server is and can do, found out by asking it: features are detected, never assumed. */
+import { RegistryError, classify, plainText } from './errors.ts';
+import type { MlflowClient } from './client.ts';
+
+export interface Capabilities {
+  readonly version: string;
+  readonly workspaces: boolean;
+  /** Whether searches accept `name IN (...)`; since MLflow 3.12 or so. */
+  readonly inOperator: boolean;
+}
+
+/** @throws RegistryError that says what the server is not, or what it refuses. */
+export async function probe(client: MlflowClient, workspace: string | undefined, signal: AbortSignal): Promise<Capabilities> {
+  const version = await serverVersion(client, signal);
+  if (isOlder(version, [2, 3])) {
+    throw new RegistryError('permanent', `MLflow ${version} has no aliases; 2.3 or later is needed`);
+  }
+  const workspaces = await workspacesEnabled(client, signal);
+  if (workspace !== undefined && !workspaces) {
+    throw new RegistryError('permanent', `the server has no workspaces, and workspace ${workspace} is declared; remove it, or start MLflow with --enable-workspaces`);
+  }
+  return { version, workspaces, inOperator: await acceptsIn(client, signal) };
+}
+
+async function serverVersion(client: MlflowClient, signal: AbortSignal): Promise<string> {
+  const answer = await client.text('/version', signal);
+  const version = answer.body.trim();
+  if (answer.status === 200 && /^\d+\.\d+[\w.+-]{0,40}$/.test(version)) return version;
+  if (answer.status === 401 || answer.status === 403 || answer.status === 429 || answer.status >= 500) throw classify(answer);
+  throw new RegistryError(
+    'permanent',
+    `this is not an MLflow server, or its address lacks a path prefix (GET /version answers ${answer.status}: ${plainText(answer.body)})`,
+    { status: answer.status },
+  );
+}
+
+async function workspacesEnabled(client: MlflowClient, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await client.serverInfo(signal)).workspaces;
+  } catch (error) {
+    if (error instanceof RegistryError && error.status === 404) return false;
+    throw error;
+  }
+}
+
+async function acceptsIn(client: MlflowClient, signal: AbortSignal): Promise<boolean> {
+  try {
+    await client.models("name IN ('modelpromotion-probe')", signal).next();
+    return true;
+  } catch (error) {
+    if (error instanceof RegistryError && error.status === 400) return false;
+    throw error;
+  }
+}
+
+function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [ours = 0, theirs = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return ours < major || (ours === major && theirs < minor);
+}
+
+const SAMPLES = 4;
+/** Linux delays acknowledgements by 40 ms; less than half of that is noise. */
+const STEP = 20;
+
+/**
+ * Whether calls are better sent on new connections: uvicorn with several workers answers every call on a kept
+ * connection 40 ms late (Kludex/uvicorn#3149), while over TLS a handshake may cost more than that.
+ */
+export async function measureConnections(
+  call: () => Promise<unknown>,
+  use: (policy: 'kept' | 'fresh') => Promise<void>,
+): Promise<'kept' | 'fresh'> {
+  const kept = await median(call);
+  await use('fresh');
+  const fresh = await median(call);
+  if (kept > fresh + STEP) return 'fresh';
+  await use('kept');
+  return 'kept';
+}
+
+/** The median of a few calls after a first one, in milliseconds. */
+async function median(call: () => Promise<unknown>): Promise<number> {
+  await call();
+  const times: number[] = [];
+  for (let sample = 0; sample < SAMPLES; sample += 1) {
+    const started = performance.now();
+    await call();
+    times.push(performance.now() - started);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(SAMPLES / 2)] ?? 0;
+}
