@@ -39,7 +39,8 @@ export class CommandFailed extends Error {
 
 /**
  * Stands between us and the command, in a process group of its own. Its standard input is a pipe that only we
- * hold open: when that closes, the group is asked to end, and killed after five seconds.
+ * hold open: when that closes, the group is asked to end, and killed after five seconds. When the command ends by itself,
+ * what it left behind is asked to end too.
  */
 const SUPERVISOR = `
 exec 4<&0 </dev/null
@@ -50,7 +51,11 @@ command=$!
   trap '' TERM INT HUP
   while read -r line; do :; done <&4
   kill -TERM 0
-  sleep 5
+  waited=0
+  while [ "$waited" -lt 50 ]; do
+    sleep 0.1
+    waited=$((waited + 1))
+  done
   kill -KILL 0
 ) >/dev/null 2>&1 &
 watcher=$!
@@ -60,6 +65,7 @@ while kill -0 "$command" 2>/dev/null; do
   code=$?
 done
 kill -KILL "$watcher"
+kill -TERM 0
 exit "$code"
 `;
 
