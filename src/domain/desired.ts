@@ -53,6 +53,8 @@ export interface Promotion {
   /** Milliseconds. */
   readonly interval: number;
   readonly suspend: boolean;
+  /** A token that asks for a pass now (our annotation, or Flux's). */
+  readonly reconcileAt: string | undefined;
 }
 
 /** What the source knows of an object beside its text. */
@@ -96,6 +98,9 @@ export function toPromotion(object: ModelPromotion, provenance: Provenance): Pro
     deletionPolicy: spec.deletionPolicy,
     interval: parseDuration(spec.interval),
     suspend: spec.suspend,
+    reconcileAt:
+      metadata.annotations?.['modelpromotion.dev/reconcileAt'] ??
+      metadata.annotations?.['reconcile.fluxcd.io/requestedAt'],
   };
 }
 

@@ -1,0 +1,178 @@
+/**
+ * What is declared, as the source last said it, and what becomes of it with the next listing: added, changed,
+ * removed or held. Nothing is removed on the word of a listing that could not be read whole.
+ */
+import type { Listing, Location, Problem } from '../api/listing.ts';
+import type { ModelPromotion, ModelRegistry } from '../api/generated/types.ts';
+import { toPromotion, type Promotion } from './desired.ts';
+import { canonicalJson } from './digest.ts';
+
+/** A promotion and its last good document. */
+export interface Entry {
+  readonly promotion: Promotion;
+  readonly document: ModelPromotion;
+  /** Undefined for what is only remembered from a status, until the source is read. */
+  readonly location: Location | undefined;
+  /** Who made the revision that last changed the document. */
+  readonly author: string | undefined;
+  /** Mistakes in the document as it stands now; the last good one still holds the claims. */
+  readonly problems: readonly Problem[];
+}
+
+export interface RegistryEntry {
+  readonly document: ModelRegistry;
+  readonly location: Location;
+  readonly generation: number;
+}
+
+export interface Catalog {
+  readonly revision: string | undefined;
+  /** In the order of age: what stands first was declared first. */
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly registries: ReadonlyMap<string, RegistryEntry>;
+  /** Everything wrong in the source as it stands. */
+  readonly problems: readonly Problem[];
+  readonly ignored: number;
+}
+
+export const EMPTY_CATALOG: Catalog = {
+  revision: undefined,
+  entries: new Map(),
+  registries: new Map(),
+  problems: [],
+  ignored: 0,
+};
+
+export interface Advance {
+  readonly catalog: Catalog;
+  /** Keys of promotions to look at. */
+  readonly changed: readonly string[];
+  /** What is declared no more, or declared for another model. */
+  readonly removed: readonly Entry[];
+  /** Why removals were not believed; undefined when there was no doubt. */
+  readonly held: 'EmptySource' | 'UnreadableFile' | undefined;
+}
+
+export interface AdvanceOptions {
+  readonly allowEmpty: boolean;
+  /** A stable identity for an object that has none of its own. */
+  readonly uidOf: (key: string) => string;
+}
+
+export function advance(previous: Catalog, listing: Listing, options: AdvanceOptions): Advance {
+  if (isEmpty(listing) && previous.entries.size > 0 && !options.allowEmpty) {
+    return { catalog: { ...previous, ignored: listing.ignored }, changed: [], removed: [], held: 'EmptySource' };
+  }
+  const unreadable = new Set(listing.problems.filter(isUnreadable).map((problem) => problem.file));
+  const entries = new Map<string, Entry>();
+  for (const located of listing.promotions) {
+    const entry = nextEntry(previous, located, listing, options);
+    entries.set(entry.promotion.key, entry);
+  }
+  const removed: Entry[] = [];
+  let doubted = false;
+  for (const [key, entry] of previous.entries) {
+    const successor = entries.get(key);
+    if (successor !== undefined) {
+      if (!samePlace(entry.promotion, successor.promotion)) removed.push(entry);
+      continue;
+    }
+    const problems = problemsOf(key, entry, listing.problems);
+    if (problems.length === 0 && unreadable.size === 0) removed.push(entry);
+    else entries.set(key, { ...entry, problems });
+    doubted ||= problems.length === 0 && unreadable.size > 0;
+  }
+  return {
+    catalog: {
+      revision: listing.revision,
+      entries,
+      registries: nextRegistries(previous, listing, unreadable.size > 0),
+      problems: listing.problems,
+      ignored: listing.ignored,
+    },
+    changed: [...entries].filter(([key, entry]) => differs(previous.entries.get(key), entry)).map(([key]) => key),
+    removed,
+    held: doubted ? 'UnreadableFile' : undefined,
+  };
+}
+
+/** What one status remembers of a promotion, taken back into the catalog at start. */
+export function remember(document: ModelPromotion, provenance: { uid: string; generation: number; revision: string }): Entry {
+  return { promotion: toPromotion(document, provenance), document, location: undefined, author: undefined, problems: [] };
+}
+
+function isEmpty(listing: Listing): boolean {
+  return listing.promotions.length === 0 && listing.registries.length === 0 && listing.problems.length === 0;
+}
+
+/** A mistake whose object cannot be told may hide any object that was in this file before. */
+function isUnreadable(problem: Problem): boolean {
+  return problem.object === undefined;
+}
+
+function nextEntry(
+  { entries }: Catalog,
+  { object, location }: Listing['promotions'][number],
+  { revision, author }: Listing,
+  { uidOf }: AdvanceOptions,
+): Entry {
+  const key = `${object.metadata.namespace}/${object.metadata.name}`;
+  const before = entries.get(key);
+  if (before !== undefined && sameContent(before.document, object)) return { ...before, location, problems: [] };
+  const generation = (before?.promotion.generation ?? 0) + 1;
+  return {
+    promotion: toPromotion(object, { uid: uidOf(key), generation, revision }),
+    document: object,
+    location,
+    author,
+    problems: [],
+  };
+}
+
+function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean): Map<string, RegistryEntry> {
+  const registries = new Map<string, RegistryEntry>(doubtful ? previous.registries : []);
+  for (const { object, location } of listing.registries) {
+    const key = `${object.metadata.namespace}/${object.metadata.name}`;
+    const before = previous.registries.get(key);
+    const same = before !== undefined && canonicalJson(before.document.spec) === canonicalJson(object.spec);
+    registries.set(key, { document: object, location, generation: (before?.generation ?? 0) + (same ? 0 : 1) });
+  }
+  for (const [key, entry] of previous.registries) {
+    const broken = listing.problems.some(({ object }) => object?.kind === 'ModelRegistry' && keyOf(object) === key);
+    if (broken) registries.set(key, entry);
+  }
+  return registries;
+}
+
+/** The mistakes that concern a promotion: those that name it, and those of the file it was last seen in. */
+function problemsOf(key: string, { location }: Entry, problems: readonly Problem[]): Problem[] {
+  return problems.filter(({ object, file }) =>
+    object === undefined ? file === location?.file : object.kind === 'ModelPromotion' && keyOf(object) === key,
+  );
+}
+
+function keyOf({ namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace}/${name}`;
+}
+
+/** Another model or registry under the same name is a removal and an addition. */
+function samePlace(a: Promotion, b: Promotion): boolean {
+  return a.model === b.model && a.registry === b.registry;
+}
+
+function sameContent(a: ModelPromotion, b: ModelPromotion): boolean {
+  return canonicalJson(contentOf(a)) === canonicalJson(contentOf(b));
+}
+
+function contentOf({ metadata, spec }: ModelPromotion): unknown {
+  return { labels: metadata.labels, annotations: metadata.annotations, spec };
+}
+
+function differs(before: Entry | undefined, now: Entry): boolean {
+  return (
+    before === undefined ||
+    before.promotion !== now.promotion ||
+    before.location === undefined ||
+    canonicalJson(before.problems) !== canonicalJson(now.problems)
+  );
+}

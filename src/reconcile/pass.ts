@@ -1,0 +1,167 @@
+/**
+ * One pass over one promotion: observe → plan → apply → (read back and plan again). What it found goes to
+ * `summarise`; nothing here knows in which home it runs.
+ */
+import { timestamp } from '../api/timestamp.ts';
+import type { ModelPromotionStatus } from '../api/generated/types.ts';
+import { isDone, type Action } from '../domain/action.ts';
+import type { Promotion } from '../domain/desired.ts';
+import { digestText } from '../domain/digest.ts';
+import type { Fact, Model } from '../domain/observed.ts';
+import type { Attempt, Finding } from '../domain/outcome.ts';
+import { planPromotion, type Context, type Plan } from '../domain/plan.ts';
+import { marksFor } from '../domain/provenance.ts';
+import { recordsOf } from '../domain/status.ts';
+import { applyActions, type ApplyOptions } from './apply.ts';
+import { sha256 } from './digest.ts';
+import { WriteError, type Registry } from './ports.ts';
+
+export interface PassInput {
+  readonly promotion: Promotion;
+  readonly status: ModelPromotionStatus | undefined;
+  readonly registry: Registry;
+  readonly owner: string;
+  readonly claimedVersions: Context['claimedVersions'];
+}
+
+export interface PassOptions extends ApplyOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Waits; ends early when the signal aborts. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Told of a mark that could not be left: a warning, no failure. */
+  readonly unmarked: (message: string) => void;
+}
+
+/** How long a reading may lag behind our own write before the difference is believed (a read replica). */
+const LAG = [100, 300, 1_000, 2_000];
+
+export async function reconcile(input: PassInput, options: PassOptions, signal: AbortSignal): Promise<Finding> {
+  const { promotion, registry } = input;
+  const quick = registry.snapshot(promotion.model);
+  if (quick !== undefined && !asksForLook(input)) {
+    const plan = planPromotion(promotion, quick, contextOf(input));
+    if (plan.kind === 'UpToDate' || plan.kind === 'Suspended') return { kind: 'Planned', plan, attempt: undefined };
+  }
+  return registry.exclusive(promotion.model, () => livePass(input, options, signal));
+}
+
+/** What would be done now, from a live reading, without doing it. */
+export async function planLive(input: PassInput, signal: AbortSignal): Promise<PlannedPass> {
+  const observed = await input.registry.read(input.promotion.model, signal);
+  const plan = planPromotion(input.promotion, observed, contextOf(input));
+  return { observed, plan, digest: digestOf(input, plan, observed) };
+}
+
+export interface PlannedPass {
+  readonly observed: Fact<Model>;
+  readonly plan: Plan;
+  /** Undefined when there is nothing to apply. */
+  readonly digest: string | undefined;
+}
+
+async function livePass(input: PassInput, options: PassOptions, signal: AbortSignal): Promise<Finding> {
+  const { observed, plan, digest } = await planLive(input, signal);
+  if (plan.kind !== 'Apply' || observed.kind !== 'known' || digest === undefined) {
+    return { kind: 'Planned', plan, attempt: undefined };
+  }
+  return applyPlan(input, { actions: plan.actions, model: observed.value, digest }, options, signal);
+}
+
+export interface Approved {
+  readonly actions: readonly Action[];
+  /** As just read. */
+  readonly model: Model;
+  readonly digest: string;
+}
+
+/** Applies, reads back, and plans again from what is true then. The caller holds the model's lock. */
+export async function applyPlan(
+  input: PassInput,
+  { actions, model, digest }: Approved,
+  options: PassOptions,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const attempt = await applyActions(input.registry, model, actions, digest, options, signal);
+  await leaveMarks(input, attempt, model, options, signal);
+  const after = await readBack(input, attempt, options, signal);
+  return { kind: 'Planned', plan: planPromotion(input.promotion, after, contextOf(input)), attempt };
+}
+
+/** Reads until our writes show, or long enough to believe that somebody undid them. */
+async function readBack(
+  { registry, promotion }: PassInput,
+  { applied }: Attempt,
+  { sleep }: PassOptions,
+  signal: AbortSignal,
+): Promise<Fact<Model>> {
+  let fact = await registry.read(promotion.model, signal);
+  for (const lag of LAG) {
+    const { kind } = fact;
+    const shows = kind === 'known' && isShown(fact.value, applied);
+    if (kind === 'unknown' || shows) break;
+    await sleep(lag, signal);
+    fact = await registry.read(promotion.model, signal);
+  }
+  return fact;
+}
+
+/** Later actions of one plan may undo earlier ones (a swap of two stages), so only the last of each kind must show. */
+function isShown(model: Model, applied: readonly Action[]): boolean {
+  const last = new Map(applied.map((action) => [subjectOf(action), action]));
+  return [...last.values()].every((action) => isDone(model, action) || isSurplus(action));
+}
+
+function isSurplus(action: Action): boolean {
+  return action.kind === 'Transition' && action.archiveExisting;
+}
+
+function subjectOf(action: Action): string {
+  switch (action.kind) {
+    case 'Transition':
+      return `version ${action.version}`;
+    case 'SetAlias':
+    case 'DeleteAlias':
+      return `alias ${action.alias}`;
+    case 'SetTag':
+      return `tag ${action.version} ${action.key}`;
+    case 'SetDescription':
+      return `description ${action.version}`;
+    default:
+      return action satisfies never;
+  }
+}
+
+/** Marks are a courtesy to people who look at MLflow: one that is refused is a warning. */
+async function leaveMarks(
+  { registry, promotion, owner }: PassInput,
+  { applied, digest }: Attempt,
+  model: Model,
+  { now, unmarked, fence }: PassOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const signature = { owner, revision: promotion.revision, digest, at: timestamp(now()) };
+  for (const mark of marksFor(applied, model, signature)) {
+    if (!fence() || signal.aborted) return;
+    try {
+      await registry.mark(promotion.model, mark, signal);
+    } catch (error) {
+      if (!(error instanceof WriteError)) throw error;
+      unmarked(`tag ${mark.key}: ${error.message}`);
+    }
+  }
+}
+
+function contextOf({ status, owner, claimedVersions }: PassInput): Context {
+  return { records: recordsOf(status), owner, claimedVersions };
+}
+
+function digestOf({ promotion, status }: PassInput, plan: Plan, observed: Fact<Model>): string | undefined {
+  if (plan.kind !== 'Apply' || observed.kind !== 'known') return undefined;
+  return sha256(digestText(promotion, plan.actions, observed.value, status?.lastAppliedDigest));
+}
+
+/** Somebody asked for a look at the registry itself (the reconcileAt annotation). */
+function asksForLook({ promotion, status }: PassInput): boolean {
+  return promotion.reconcileAt !== undefined && promotion.reconcileAt !== status?.lastHandledReconcileAt;
+}
