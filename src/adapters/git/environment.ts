@@ -13,4 +13,23 @@ export const FROZEN_ENVIRONMENT: Readonly<Record<string, string>> = {
   GIT_TERMINAL_PROMPT: '0',
   GIT_OPTIONAL_LOCKS: '0',
   GIT_TEST_DISALLOW_ABBREVIATED_OPTIONS: 'true',
+  GIT_LITERAL_PATHSPECS: '1',
 };
+
+/** Added for commands that have no business on the network, such as reading a blob that a filter left behind. */
+export const OFFLINE: Readonly<Record<string, string>> = { GIT_ALLOW_PROTOCOL: '', GIT_NO_LAZY_FETCH: '1' };
+
+/** Settings of every git command, as `key=value` for `-c`. */
+export const FROZEN_CONFIG: readonly string[] = [
+  'safe.bareRepository=explicit',
+  'core.hooksPath=/dev/null',
+  'core.fsmonitor=false',
+  'protocol.version=2',
+  'gc.auto=0',
+  'maintenance.auto=false',
+  'transfer.fsckObjects=true',
+  'fetch.recurseSubmodules=false',
+  'http.followRedirects=false',
+  'http.lowSpeedLimit=1000',
+  'http.lowSpeedTime=30',
+];

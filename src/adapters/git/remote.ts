@@ -1,0 +1,113 @@
+/** One branch of one repository on a server: every call carries fresh credentials and fails in words for people. */
+import { SourceError } from '../../reconcile/ports.ts';
+import { type Access, accessTo, type ReadCredentials } from './credentials.ts';
+import { GitExitError, runGit } from './door.ts';
+import { branchNotFound, explain, isRedirect, notGit } from './failures.ts';
+import { probe } from './probe.ts';
+import { branchRef, type GitUrl } from './url.ts';
+
+export interface RemoteOptions {
+  readonly url: GitUrl;
+  readonly branch: string;
+  readonly readCredentials?: ReadCredentials;
+  /** The longest time one call may take. Default 60 s. */
+  readonly deadlineMs?: number;
+}
+
+const DEFAULT_DEADLINE_MS = 60_000;
+const NO_SUCH_REF = 2;
+
+export class Remote {
+  readonly url: GitUrl;
+  readonly branch: string;
+  /** Fully qualified. */
+  readonly ref: string;
+  readonly #readCredentials: ReadCredentials;
+  readonly #deadlineMs: number;
+
+  /** @throws SourceError (Refused) when the branch's name is not one. */
+  constructor({ url, branch, readCredentials, deadlineMs = DEFAULT_DEADLINE_MS }: RemoteOptions) {
+    this.url = url;
+    this.branch = branch;
+    this.ref = branchRef(branch);
+    this.#readCredentials = readCredentials ?? (() => Promise.resolve({}));
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /**
+   * The sha the branch points at now, for the price of two small requests.
+   * @throws SourceError; BranchNotFound when the repository is there and the branch is not.
+   */
+  async tip(signal: AbortSignal): Promise<string> {
+    const argv = ['ls-remote', '--refs', '--exit-code', '--end-of-options', this.url.href, this.ref];
+    const output = await this.#call(argv, {}, signal);
+    const [sha = '', ref] = output.toString().trimEnd().split('\t');
+    if (ref !== this.ref || !/^[0-9a-f]{40,64}$/.test(sha)) throw branchNotFound(this);
+    return sha;
+  }
+
+  /**
+   * `git fetch` or `git push` from a mirror, which knows this repository as `origin` for the time of the call.
+   * @throws SourceError, with the scrubbed GitExitError as its cause.
+   */
+  async run(
+    argv: readonly string[],
+    { gitDir, config = [] }: { gitDir: string; config?: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#call(argv, { gitDir, config: [`remote.origin.url=${this.url.href}`, ...config] }, signal);
+  }
+
+  async #call(
+    argv: readonly string[],
+    { gitDir, config = [] }: { gitDir?: string; config?: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    const access = accessTo(this.url, await this.#readCredentials());
+    try {
+      return await runGit(argv, {
+        ...(gitDir !== undefined && { gitDir }),
+        config: [...access.config, ...config],
+        configFromEnvironment: access.configFromEnvironment,
+        environment: access.environment,
+        deadlineMs: this.#deadlineMs,
+        signal,
+      });
+    } catch (error) {
+      throw await this.#forPeople(error, access, signal);
+    }
+  }
+
+  async #forPeople(error: unknown, access: Access, signal: AbortSignal): Promise<unknown> {
+    if (isMissingProgram(error)) {
+      return new SourceError('Unreachable', 'The program git is not installed on this machine.', {
+        cause: error,
+      });
+    }
+    if (!(error instanceof GitExitError)) return error;
+    const scrubbed = scrub(error, access);
+    if (error.exitCode === NO_SUCH_REF && error.stderr === '') return this.#missingBranch(access, signal);
+    const answer = isRedirect(error) ? await probe(this.url, access.caFile, signal) : undefined;
+    return explain(scrubbed, {
+      url: this.url,
+      branch: this.branch,
+      authenticated: access.authenticated,
+      deadlineMs: this.#deadlineMs,
+      redirectTarget: answer?.redirectTarget,
+    });
+  }
+
+  /** git reads a web page as a repository without any branch. */
+  async #missingBranch(access: Access, signal: AbortSignal): Promise<SourceError> {
+    const answer = await probe(this.url, access.caFile, signal);
+    return answer?.isWebPage === true ? notGit(this.url) : branchNotFound(this);
+  }
+}
+
+function scrub({ exitCode, stderr, stopped }: GitExitError, { scrubber }: Access): GitExitError {
+  return new GitExitError({ exitCode, stderr: scrubber.scrub(stderr), stopped });
+}
+
+function isMissingProgram(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'code' in error && error.code === 'ENOENT';
+}
