@@ -17,6 +17,7 @@ export function closed(schema: Schema, keepDescriptions: boolean): Schema {
   for (const [keyword, value] of Object.entries(schema)) {
     if (keyword.startsWith('x-kubernetes-') || keyword === 'format') continue;
     if (keyword === 'description' && !keepDescriptions) continue;
+    if (keyword === 'maxItems' && isBoundedByItsKey(schema)) continue;
     Object.assign(result, { [keyword]: value });
   }
   if (schema.items) result.items = closed(schema.items, keepDescriptions);
@@ -30,6 +31,11 @@ export function closed(schema: Schema, keepDescriptions: boolean): Schema {
     result.additionalProperties = false;
   }
   return result;
+}
+
+/** A list whose entries are told apart by an enum cannot be too long without holding a wrong or repeated key. */
+function isBoundedByItsKey({ items, 'x-kubernetes-list-map-keys': keys = [] }: Schema): boolean {
+  return keys.some((key) => items?.properties?.[key]?.enum);
 }
 
 function lowerFirst(text: string): string {

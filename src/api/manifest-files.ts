@@ -22,10 +22,10 @@ const DECEPTIVE = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
 /** Why a file with this name is not read, or undefined when it is. */
 export function nameMistake(name: FileName): string | undefined {
-  if (!isUtf8(name)) return 'the name of the file is not UTF-8; rename it';
+  if (!isUtf8(name)) return 'its name is not UTF-8; rename it';
   const text = Buffer.from(name).toString();
-  if (DECEPTIVE.test(text)) return 'the name of the file holds a control character; rename it';
-  if (text.includes('\\')) return 'the name of the file holds a backslash; rename it';
+  if (DECEPTIVE.test(text)) return 'its name holds a control character; rename it';
+  if (text.includes('\\')) return 'its name holds a backslash; rename it';
   return undefined;
 }
 

@@ -87,7 +87,6 @@ export const modelPromotionSchema = {
         "stages": {
           "type": "array",
           "default": [],
-          "maxItems": 2,
           "items": {
             "type": "object",
             "required": [

@@ -1,0 +1,267 @@
+/**
+ * The rules between fields that a schema cannot say. They are the CEL rules of the CRDs, with circles of any
+ * length. Every rule reads only what is well formed, so that it adds nothing to what the schema has said.
+ */
+import { isWithinBounds, longestDuration, parseDuration, shortestDuration } from './duration.ts';
+import type { Finding } from './finding.ts';
+import type { Path } from './path.ts';
+import { quote } from './quote.ts';
+import type { Kind } from './validate.ts';
+
+/** A rule: what is wrong with the spec, and where below it. */
+type Rule = (spec: Fields) => Finding[];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const rules: Readonly<Record<Kind, readonly Rule[]>> = {
+  ModelPromotion: [
+    modelIsNoPathSegment,
+    someTargetIsDeclared,
+    targetsAreDeclaredOnce,
+    versionIsGivenOnce,
+    versionHoldsOneStage,
+    stageSelectsFromNoDeclaredStage,
+    targetsSelectInNoCircle,
+    tagKeysAreAccepted,
+    duration('interval'),
+  ],
+  ModelRegistry: [addressIsAUrl, duration('sweepInterval'), duration('limits', 'requestTimeout')],
+};
+
+/** What the rules of the kind find wrong in a manifest whose defaults are filled in. */
+export function checkRules(kind: Kind, manifest: unknown): Finding[] {
+  const spec = fieldsOf(fieldsOf(manifest)?.['spec']);
+  if (!spec) return [];
+  return rules[kind].flatMap((rule) => rule(spec));
+}
+
+/** A stage or alias of the spec, as far as it is well formed. */
+interface Target {
+  readonly list: 'stages' | 'aliases';
+  readonly path: Path;
+  readonly name: string | undefined;
+  readonly fields: Fields;
+  readonly version: string | undefined;
+  readonly fromStage: string | undefined;
+  readonly fromAlias: string | undefined;
+}
+
+function targetsOf(spec: Fields, list: Target['list']): Target[] {
+  const entries: unknown = spec[list];
+  if (!Array.isArray(entries)) return [];
+  return entries.flatMap((entry: unknown, index) => {
+    const fields = fieldsOf(entry);
+    return fields ? [toTarget(list, index, fields)] : [];
+  });
+}
+
+function toTarget(list: Target['list'], index: number, fields: Fields): Target {
+  const from = fieldsOf(fields['versionFrom']);
+  return {
+    list,
+    path: ['spec', list, index],
+    name: textOf(fields['name']),
+    fields,
+    version: textOf(fields['version']),
+    fromStage: textOf(from?.['stage']),
+    fromAlias: textOf(from?.['alias']),
+  };
+}
+
+function allTargets(spec: Fields): Target[] {
+  return [...targetsOf(spec, 'stages'), ...targetsOf(spec, 'aliases')];
+}
+
+function modelIsNoPathSegment(spec: Fields): Finding[] {
+  const model = spec['model'];
+  if (model !== '.' && model !== '..') return [];
+  return [{ path: ['spec', 'model'], message: 'MLflow refuses the model names "." and ".."' }];
+}
+
+function someTargetIsDeclared(spec: Fields): Finding[] {
+  const { stages, aliases } = spec;
+  const isEmpty = Array.isArray(stages) && Array.isArray(aliases) && stages.length + aliases.length === 0;
+  if (!isEmpty) return [];
+  return [
+    {
+      path: ['spec'],
+      at: 'key',
+      message: 'a promotion declares at least one stage or alias',
+      unless: [
+        ['spec', 'stages'],
+        ['spec', 'aliases'],
+      ],
+    },
+  ];
+}
+
+function targetsAreDeclaredOnce(spec: Fields): Finding[] {
+  return [...repeated(targetsOf(spec, 'stages'), 'stage'), ...repeated(targetsOf(spec, 'aliases'), 'alias')];
+}
+
+function repeated(targets: readonly Target[], what: string): Finding[] {
+  const first = new Map<string, number>();
+  return targets.flatMap(({ name, path, list }, index) => {
+    if (name === undefined) return [];
+    const earlier = first.get(name);
+    if (earlier === undefined) {
+      first.set(name, index);
+      return [];
+    }
+    return [
+      {
+        path: [...path, 'name'],
+        message: `the ${what} ${quote(name)} is declared twice; it is in spec.${list}[${earlier}] already`,
+      },
+    ];
+  });
+}
+
+function versionIsGivenOnce(spec: Fields): Finding[] {
+  return allTargets(spec).flatMap(({ fields, path }): Finding[] => {
+    const [pinned, selected] = [Object.hasOwn(fields, 'version'), Object.hasOwn(fields, 'versionFrom')];
+    const [version, versionFrom] = [
+      [...path, 'version'],
+      [...path, 'versionFrom'],
+    ];
+    if (pinned && selected)
+      return [{ path: versionFrom, at: 'key', message: 'give either version or versionFrom, not both' }];
+    if (!pinned && !selected)
+      return [{ path, message: 'give either version or versionFrom', unless: [version, versionFrom] }];
+    return [];
+  });
+}
+
+function versionHoldsOneStage(spec: Fields): Finding[] {
+  const holder = new Map<string, string>();
+  return targetsOf(spec, 'stages').flatMap(({ name, version, path }) => {
+    if (name === undefined || version === undefined) return [];
+    const other = holder.get(version) ?? name;
+    holder.set(version, other);
+    if (other === name) return [];
+    return [
+      {
+        path: [...path, 'version'],
+        message: `the version ${quote(version)} is declared for ${other} too; MLflow gives a version one stage`,
+      },
+    ];
+  });
+}
+
+function stageSelectsFromNoDeclaredStage(spec: Fields): Finding[] {
+  const stages = targetsOf(spec, 'stages');
+  const declared = new Set(stages.map(({ name }) => name));
+  return stages.flatMap(({ name, fromStage, path }) => {
+    if (fromStage === undefined || !declared.has(fromStage)) return [];
+    const reason =
+      fromStage === name
+        ? 'a stage cannot select from itself'
+        : `${fromStage} is declared in this promotion too; a version has one stage, so the two would fight`;
+    return [{ path: [...path, 'versionFrom', 'stage'], message: reason }];
+  });
+}
+
+/** Follows each target to the one it selects from. A circle is told once, at the target that comes first. */
+function targetsSelectInNoCircle(spec: Fields): Finding[] {
+  const targets = new Map(allTargets(spec).map((target) => [`${target.list}/${target.name}`, target]));
+  const settled = new Set<Target>();
+  return [...targets.values()].flatMap((start) => {
+    const walked = new Set<Target>();
+    let target: Target | undefined = start;
+    while (target && !walked.has(target) && !settled.has(target)) {
+      walked.add(target);
+      target = sourceOf(target, targets);
+    }
+    for (const passed of walked) settled.add(passed);
+    return target && walked.has(target) ? circle(target, targets) : [];
+  });
+}
+
+/** The declared target that this one selects from. Of two stages one may not select from the other at all. */
+function sourceOf(
+  { list, fromStage, fromAlias }: Target,
+  targets: ReadonlyMap<string, Target>,
+): Target | undefined {
+  if (fromAlias !== undefined) return targets.get(`aliases/${fromAlias}`);
+  return list === 'aliases' && fromStage !== undefined ? targets.get(`stages/${fromStage}`) : undefined;
+}
+
+function circle(start: Target, targets: ReadonlyMap<string, Target>): Finding[] {
+  const names: string[] = [];
+  let target: Target | undefined = start;
+  do {
+    names.push(target.name ?? '');
+    target = sourceOf(target, targets);
+  } while (target && target !== start);
+  const message =
+    names.length === 1
+      ? 'an alias cannot select from itself'
+      : `targets select from each other in a circle: ${circleInWords(names)}`;
+  const selector = start.fromAlias === undefined ? 'stage' : 'alias';
+  return [{ path: [...start.path, 'versionFrom', selector], message }];
+}
+
+function circleInWords(names: readonly string[]): string {
+  const shown = names.length > 6 ? [...names.slice(0, 5), '…'] : names;
+  return [...shown, names[0] ?? ''].map((name) => (name === '…' ? name : quote(name))).join(' from ');
+}
+
+const tagKey = /^[A-Za-z0-9_.: -]+(?:\/[A-Za-z0-9_.: -]+)*$/;
+const unnormalisedTagKey = /(?:^|\/)\.{1,2}(?:\/|$)|^\.\./;
+const reservedTagKey = /^(?:modelpromotion\.dev\/|mlflow\.prompt\.)/;
+const longestTagKey = 250;
+
+function tagKeysAreAccepted(spec: Fields): Finding[] {
+  return targetsOf(spec, 'stages').flatMap(({ fields, path }) =>
+    Object.keys(fieldsOf(fields['tags']) ?? {}).flatMap((key): Finding[] => {
+      const message = refusalOfTagKey(key);
+      return message === undefined ? [] : [{ path: [...path, 'tags', key], at: 'key', message }];
+    }),
+  );
+}
+
+function refusalOfTagKey(key: string): string | undefined {
+  if (key.length > longestTagKey) return `a tag key has at most ${longestTagKey} characters`;
+  if (!tagKey.test(key))
+    return `${quote(key)} is not a tag key: letters, digits and "_.: -", in parts joined by "/"`;
+  if (unnormalisedTagKey.test(key))
+    return `MLflow refuses the tag key ${quote(key)}: no part of it may be "." or "..", and it may not start with ".."`;
+  if (reservedTagKey.test(key))
+    return 'tag keys under "modelpromotion.dev/" and "mlflow.prompt." are reserved';
+  return undefined;
+}
+
+function addressIsAUrl({ uri }: Fields): Finding[] {
+  if (typeof uri !== 'string' || !/^https?:\/\//.test(uri) || URL.canParse(uri)) return [];
+  return [{ path: ['spec', 'uri'], message: `${quote(uri)} is not a URL` }];
+}
+
+/** The rule that the duration at this path below the spec is neither too short nor too long. */
+function duration(...path: readonly string[]): Rule {
+  return (spec) => {
+    const text = path.reduce<unknown>((value, key) => fieldsOf(value)?.[key], spec);
+    if (typeof text !== 'string' || isAcceptable(text)) return [];
+    return [
+      {
+        path: ['spec', ...path],
+        message: `${quote(text)} is not between ${shortestDuration} and ${longestDuration} (24 days)`,
+      },
+    ];
+  };
+}
+
+function isAcceptable(text: string): boolean {
+  try {
+    return isWithinBounds(parseDuration(text));
+  } catch {
+    return true;
+  }
+}
+
+function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

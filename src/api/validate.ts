@@ -1,0 +1,178 @@
+/** Checks values against the schemas, fills in defaults, and says what is wrong in words for people. */
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { Finding } from './finding.ts';
+import { modelPromotionSchema, modelRegistrySchema } from './generated/schemas.ts';
+import { fromJsonPointer, type Path } from './path.ts';
+import { patternInWords } from './patterns.ts';
+import { clip, quote } from './quote.ts';
+import { suggest } from './suggest.ts';
+
+export const apiVersion = 'modelpromotion.dev/v1alpha1';
+
+export const kinds = ['ModelPromotion', 'ModelRegistry'] as const;
+
+export type Kind = (typeof kinds)[number];
+
+const ajv = new Ajv({ allErrors: true, verbose: true, useDefaults: true, strict: true });
+
+const validators: Readonly<Record<Kind, ValidateFunction>> = {
+  ModelPromotion: ajv.compile(modelPromotionSchema),
+  ModelRegistry: ajv.compile(modelRegistrySchema),
+};
+
+/** The text of the plain scalar at a path, as it was typed. */
+export type SourceOf = (path: Path) => string | undefined;
+
+/** Everything the schema of the kind finds wrong with the value. Defaults are filled into the value itself. */
+export function validate(kind: Kind, value: unknown, sourceOf: SourceOf): Finding[] {
+  const check = validators[kind];
+  if (check(value)) return [];
+  const errors = check.errors ?? [];
+  return errors
+    .toSorted((a, b) => Number(isUnknownField(b)) - Number(isUnknownField(a)))
+    .slice(0, mostFindings)
+    .map((error) => toFinding(error, fromJsonPointer(error.instancePath, value), sourceOf));
+}
+
+/** More findings in one document are not worth their time. */
+const mostFindings = 200;
+
+function isUnknownField(error: ErrorObject): boolean {
+  return error.keyword === 'additionalProperties';
+}
+
+function toFinding(error: ErrorObject, path: Path, sourceOf: SourceOf): Finding {
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return unknownField(error, path);
+    case 'required':
+      return missingField(error, path);
+    default:
+      return { path, message: inWords(error, sourceOf(path)) };
+  }
+}
+
+interface Fields {
+  readonly properties?: Readonly<Record<string, unknown>>;
+}
+
+function unknownField(error: ErrorObject, path: Path): Finding {
+  const field = String(error.params['additionalProperty']);
+  const fields = Object.keys((error.parentSchema as Fields).properties ?? {});
+  const meant = suggest(field, fields);
+  return {
+    path: [...path, field],
+    at: 'key',
+    message: writtenByOthers(path, field) ?? `unknown field ${quote(field)}${didYouMean(meant)}`,
+    explains: meant === undefined ? [] : [[...path, meant]],
+  };
+}
+
+export function didYouMean(meant: string | undefined): string {
+  return meant === undefined ? '' : `; did you mean ${quote(meant)}?`;
+}
+
+const writtenByApiServer = new Set([
+  'creationTimestamp',
+  'deletionTimestamp',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+  'selfLink',
+  'uid',
+]);
+
+function writtenByOthers(path: Path, field: string): string | undefined {
+  if (path.length === 0 && field === 'status') return 'status is written by the controller; remove it';
+  if (path.length === 1 && path[0] === 'metadata' && writtenByApiServer.has(field)) {
+    return `${field} is written by the API server; remove it`;
+  }
+  return undefined;
+}
+
+function missingField(error: ErrorObject, path: Path): Finding {
+  const field = String(error.params['missingProperty']);
+  return { path: [...path, field], at: 'parent', message: `the field ${quote(field)} is missing` };
+}
+
+function inWords(error: ErrorObject, source: string | undefined): string {
+  const { keyword, data, params } = error;
+  switch (keyword) {
+    case 'type':
+      return wrongType(error, source);
+    case 'enum':
+      return notOneOf(String(data), error.schema as readonly string[]);
+    case 'pattern':
+      return isNot(quote(String(data)), error.schema as string);
+    case 'not':
+      return `${quote(String(data))} is ${patternInWords((error.schema as { pattern: string }).pattern)}`;
+    case 'minLength':
+      return 'must not be empty';
+    case 'maxLength':
+      return `has ${Array.from(String(data)).length} characters; at most ${params['limit']} are allowed`;
+    case 'minimum':
+    case 'maximum':
+      return outOfRange(error);
+    case 'minItems':
+    case 'maxItems':
+    case 'minProperties':
+    case 'maxProperties':
+      return wrongCount(error);
+    default:
+      return error.message ?? keyword;
+  }
+}
+
+const typesInWords: Readonly<Record<string, string>> = {
+  object: 'a map of fields',
+  array: 'a list',
+  string: 'a string',
+  integer: 'a whole number',
+  boolean: 'true or false',
+};
+
+function wrongType(error: ErrorObject, source: string | undefined): string {
+  const wanted = error.schema as string;
+  const { data } = error;
+  if (data === null) return `must be ${typesInWords[wanted]}, but is empty; give a value or remove the line`;
+  if (wanted === 'string' && source !== undefined)
+    return unquoted(source, error.parentSchema as { pattern?: string });
+  return `must be ${typesInWords[wanted]}, not ${nameOf(data)}`;
+}
+
+/** A number or boolean stands where a string belongs: quoting helps, unless the text is wrong in quotes too. */
+function unquoted(source: string, { pattern }: { pattern?: string }): string {
+  if (pattern !== undefined && !new RegExp(pattern, 'u').test(source)) return isNot(clip(source), pattern);
+  return `must be a string; quote it: ${quote(source)}`;
+}
+
+function isNot(shown: string, pattern: string): string {
+  return `${shown} is not ${patternInWords(pattern) ?? `of the form ${pattern}`}`;
+}
+
+function nameOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map of fields';
+  return typeof value === 'string' ? quote(value) : clip(String(value));
+}
+
+function notOneOf(value: string, allowed: readonly string[]): string {
+  return `must be ${allowed.join(' or ')}, not ${quote(value)}${didYouMean(suggest(value, allowed))}`;
+}
+
+function outOfRange({ data, parentSchema }: ErrorObject): string {
+  const { minimum, maximum } = parentSchema as { minimum?: number; maximum?: number };
+  return `must be between ${minimum} and ${maximum}, not ${clip(String(data))}`;
+}
+
+function wrongCount({ keyword, data, params, parentSchema }: ErrorObject): string {
+  const { minProperties, maxProperties, properties } = parentSchema as Fields & {
+    minProperties?: number;
+    maxProperties?: number;
+  };
+  if (minProperties === 1 && maxProperties === 1)
+    return `give exactly one selector: ${Object.keys(properties ?? {}).join(' or ')}`;
+  if (keyword.startsWith('min')) return 'must not be empty';
+  const count = Array.isArray(data) ? data.length : Object.keys(data as object).length;
+  return `has ${count} entries; at most ${params['limit']} are allowed`;
+}
