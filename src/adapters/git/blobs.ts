@@ -21,10 +21,17 @@ function sizeIn(line: string | undefined): number | undefined {
   return size === undefined ? undefined : Number(size);
 }
 
+/** The mirror lacks an object that it must hold. */
+export class IncompleteMirror extends Error {
+  constructor() {
+    super('The mirror lacks files of the commit.');
+  }
+}
+
 /**
  * The content of each object.
  * @param totalBytes their sizes added up
- * @throws GitExitError when one of them is missing or damaged.
+ * @throws IncompleteMirror when one is missing; GitExitError when one is damaged.
  */
 export async function readBlobs(
   gitDir: string,
@@ -39,7 +46,9 @@ export async function readBlobs(
     maxOutputBytes: totalBytes + oids.length * FRAME_BYTES,
     signal,
   });
-  return parseBatch(output);
+  const blobs = parseBatch(output);
+  if (oids.some((oid) => !blobs.has(oid))) throw new IncompleteMirror();
+  return blobs;
 }
 
 /** Parses `<oid> blob <size>\n<content>\n`, repeated; leaves out objects that are missing. */

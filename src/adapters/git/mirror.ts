@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SourceError } from '../../reconcile/ports.ts';
-import { blobSizes, linksToFolders, readBlobs } from './blobs.ts';
+import { blobSizes, IncompleteMirror, linksToFolders, readBlobs } from './blobs.ts';
 import { GitExitError, localGit } from './door.ts';
 import { unexplained, UnexplainedError } from './failures.ts';
 import type { Remote } from './remote.ts';
@@ -29,7 +29,7 @@ export interface MirrorOptions {
   readonly logger?: GitLogger;
 }
 
-/** One commit, as the mirror holds it. Its readers throw GitExitError when the mirror is damaged. */
+/** One commit, as the mirror holds it. Its readers throw GitExitError or IncompleteMirror when the mirror is damaged. */
 export interface Snapshot {
   readonly sha: string;
   /** Name and address of who wrote the commit: free text, for display only. */
@@ -194,12 +194,6 @@ export class Mirror {
   }
 }
 
-class IncompleteMirror extends Error {
-  constructor() {
-    super('The mirror lacks files of the commit.');
-  }
-}
-
 function isDamage(error: unknown): boolean {
   return (
     error instanceof GitExitError || error instanceof UnexplainedError || error instanceof IncompleteMirror
@@ -207,7 +201,10 @@ function isDamage(error: unknown): boolean {
 }
 
 function asSourceError(error: unknown): unknown {
-  return error instanceof GitExitError ? unexplained(error) : error;
+  if (error instanceof GitExitError) return unexplained(error);
+  if (error instanceof IncompleteMirror)
+    return new SourceError('Unreachable', error.message, { cause: error });
+  return error;
 }
 
 function refusesFilters(error: unknown): boolean {
