@@ -20,6 +20,7 @@ export interface Transition extends Common {
   readonly to: Stage;
   /** Only ever true towards Staging and Production: MLflow answers 500 for ever otherwise. */
   readonly archiveExisting: boolean;
+  /** Who else holds the stage matters only where at most one should. */
   readonly expect: { readonly from: Stage; readonly holders: readonly string[] };
 }
 
@@ -81,6 +82,7 @@ export function expectationBroken(model: Model, action: Action): string | undefi
       if (from !== action.expect.from) {
         return `version ${action.version} was expected in ${action.expect.from}, and is in ${from ?? 'no stage: it is gone'}`;
       }
+      if (action.to === 'Archived' || action.to === 'None') return undefined;
       const others = otherHolders(model, action);
       return sameMembers(others, action.expect.holders)
         ? undefined

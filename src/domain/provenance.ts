@@ -74,3 +74,10 @@ export function marksFor(applied: readonly Action[], model: Model, signature: Si
 function installationOf(owner: string): string {
   return owner.slice(0, owner.indexOf('/'));
 }
+
+/** The owner tags of a promotion that is removed, taken off again: the empty value deletes a model's tag. */
+export function unmarksFor(targets: readonly TargetId[], model: Model, owner: string): Mark[] {
+  return targets
+    .filter((target) => model.tags.get(ownerTag(target)) === owner)
+    .map((target) => ({ version: undefined, key: ownerTag(target), value: '' }));
+}

@@ -106,14 +106,12 @@ async function readBack(
   return fact;
 }
 
-/** Later actions of one plan may undo earlier ones (a swap of two stages), so only the last of each kind must show. */
+/** Later actions of one plan may undo earlier ones (a swap of two stages), so only the last of each subject must show. */
 function isShown(model: Model, applied: readonly Action[]): boolean {
   const last = new Map(applied.map((action) => [subjectOf(action), action]));
-  return [...last.values()].every((action) => isDone(model, action) || isSurplus(action));
-}
-
-function isSurplus(action: Action): boolean {
-  return action.kind === 'Transition' && action.archiveExisting;
+  return [...last.values()].every((action) =>
+    action.kind === 'Transition' ? model.versions.get(action.version)?.stage === action.to : isDone(model, action),
+  );
 }
 
 function subjectOf(action: Action): string {

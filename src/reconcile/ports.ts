@@ -68,3 +68,29 @@ export class WriteError extends Error {
     this.ambiguous = ambiguous;
   }
 }
+
+/** Finds the registry that a promotion names, if it may use it. */
+export interface Registries {
+  resolve(reference: RegistryReference): ResolvedRegistry;
+}
+
+export interface RegistryReference {
+  /** namespace/name of the registry. */
+  readonly registry: string;
+  /** Namespace of the promotion that asks. */
+  readonly namespace: string;
+  readonly model: string;
+}
+
+export type ResolvedRegistry =
+  /** `address` tells servers apart: two registries with one address share their models. */
+  | { readonly kind: 'found'; readonly registry: Registry; readonly address: string }
+  | { readonly kind: 'refused'; readonly reason: 'RegistryNotFound' | 'NotAllowed'; readonly message: string };
+
+/** What the engine tells of itself, for logs and metrics. Messages are constant; what varies stands in the fields. */
+export interface Observer {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  reconciled(result: 'ready' | 'waiting' | 'stalled', seconds: number): void;
+  applied(kind: Action['kind'], cause: Action['cause']): void;
+}

@@ -48,8 +48,7 @@ export interface RegistryHealth {
   readonly lastFull: number | undefined;
 }
 
-export interface MlflowRegistryOptions extends Omit<TransportOptions, 'concurrency'> {
-  readonly concurrency: number;
+export interface MlflowRegistryOptions extends TransportOptions {
   /** Milliseconds between sweeps. */
   readonly sweepInterval: number;
   /** Names of the models that promotions manage now. */
@@ -203,13 +202,13 @@ export class MlflowRegistry implements Registry {
   async #readMany(names: readonly string[]): Promise<ReadonlyMap<string, Fact<Model>>> {
     const asOf = performance.now();
     const signal = this.#closing.signal;
+    if (this.#capabilities === undefined && this.#failure !== undefined) return all(names, this.#failure);
     let facts: ReadonlyMap<string, Fact<Model>>;
     try {
       this.#capabilities ??= await this.#connect(signal);
       facts = await readLive(this.#client, names, { inOperator: this.#inOperator, chunk: CHUNK }, signal);
     } catch (error) {
-      const failure = unknownFrom(error);
-      return new Map(names.map((name) => [name, failure]));
+      return all(names, unknownFrom(error));
     }
     for (const [name, fact] of facts) if (fact.kind !== 'unknown') this.#learn(name, fact, asOf);
     return facts;
@@ -267,6 +266,10 @@ export class MlflowRegistry implements Registry {
       throw new WriteError(reasonOf(error), error.ambiguous || error.notFound, error.message, { cause: error });
     }
   }
+}
+
+function all(names: readonly string[], fact: Fact<Model>): Map<string, Fact<Model>> {
+  return new Map(names.map((name) => [name, fact]));
 }
 
 function factOf(model: Model | undefined): Fact<Model> {

@@ -20,11 +20,13 @@ export interface TransportOptions {
   readonly uri: string;
   /** Read anew for each call, so that rotated credentials are picked up. */
   readonly credentials: () => Promise<Credentials>;
-  readonly tls: Tls;
+  readonly tls: () => Promise<Tls>;
   readonly workspace: string | undefined;
   /** Milliseconds for one call. */
   readonly timeout: number;
   readonly concurrency: number;
+  /** Whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured. */
+  readonly proxy: boolean;
 }
 
 export interface Call {
@@ -51,12 +53,12 @@ const KEEP_ALIVE = 3_000;
 
 export class Transport {
   readonly #options: TransportOptions;
-  #dispatcher: Dispatcher;
+  #dispatcher: Promise<Dispatcher> | undefined;
+  #policy: 'kept' | 'fresh' = 'kept';
   #requests = 0;
 
   constructor(options: TransportOptions) {
     this.#options = options;
-    this.#dispatcher = createDispatcher(options, 'kept');
   }
 
   /** Requests sent so far. */
@@ -67,8 +69,9 @@ export class Transport {
   /** Whether connections are kept or made anew for each call. */
   async useConnections(policy: 'kept' | 'fresh'): Promise<void> {
     const old = this.#dispatcher;
-    this.#dispatcher = createDispatcher(this.#options, policy);
-    await old.close();
+    this.#policy = policy;
+    this.#dispatcher = undefined;
+    await (await old)?.close();
   }
 
   /**
@@ -92,13 +95,14 @@ export class Transport {
   /** Sends one call and reads the answer as text, whatever its status. */
   async text(call: Call, signal: AbortSignal): Promise<TextAnswer> {
     const { uri, workspace, timeout } = this.#options;
+    const dispatcher = await this.#connections();
     const authorization = authorizationOf(await this.#options.credentials());
     const deadline = AbortSignal.timeout(call.timeout ?? timeout);
     this.#requests += 1;
     try {
       const response = await send(`${uri}${call.path}${queryOf(call.query)}`, {
         method: call.method,
-        dispatcher: this.#dispatcher,
+        dispatcher,
         signal: AbortSignal.any([signal, deadline]),
         headers: {
           accept: 'application/json',
@@ -128,11 +132,26 @@ export class Transport {
   }
 
   async close(): Promise<void> {
-    await this.#dispatcher.destroy();
+    await (await this.#dispatcher)?.destroy();
+  }
+
+  #connections(): Promise<Dispatcher> {
+    this.#dispatcher ??= this.#options.tls().then(
+      (tls) => createDispatcher(tls, this.#options, this.#policy),
+      (error: unknown) => {
+        this.#dispatcher = undefined;
+        throw error;
+      },
+    );
+    return this.#dispatcher;
   }
 }
 
-function createDispatcher({ tls, concurrency }: TransportOptions, policy: 'kept' | 'fresh'): Dispatcher {
+function createDispatcher(
+  tls: Tls,
+  { concurrency, proxy }: TransportOptions,
+  policy: 'kept' | 'fresh',
+): Dispatcher {
   const connect = {
     timeout: 10_000,
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
@@ -149,11 +168,7 @@ function createDispatcher({ tls, concurrency }: TransportOptions, policy: 'kept'
     headersTimeout: 0,
     bodyTimeout: 0,
   };
-  return usesProxy() ? new EnvHttpProxyAgent({ ...options, requestTls: connect }) : new Agent(options);
-}
-
-function usesProxy(): boolean {
-  return ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'].some((name) => (process.env[name] ?? '') !== '');
+  return proxy ? new EnvHttpProxyAgent({ ...options, requestTls: connect }) : new Agent(options);
 }
 
 function authorizationOf(credentials: Credentials): string | undefined {

@@ -1,0 +1,212 @@
+/** All registries that promotions may name: the operator's own, called `default`, and the declared ones. */
+import { parseDuration } from '../../api/duration.ts';
+import type { ModelRegistry } from '../../api/generated/types.ts';
+import type { RegistryEntry } from '../../domain/catalog.ts';
+import { canonicalJson } from '../../domain/digest.ts';
+import type { Registries, RegistryReference, ResolvedRegistry } from '../../reconcile/ports.ts';
+import type { ClientObserver } from './client.ts';
+import type { EnvironmentRegistry } from './environment.ts';
+import { RegistryError } from './errors.ts';
+import { MlflowRegistry } from './registry.ts';
+import type { Credentials, Tls } from './transport.ts';
+
+export const OPERATOR_REGISTRY = 'default';
+const OPERATOR_TIMEOUT = 30_000;
+
+/** Reads the keys of a secret, for use towards one origin only. */
+export type SecretReader = (name: string, origin: string) => Promise<ReadonlyMap<string, string>>;
+
+export interface DirectoryOptions {
+  /** The operator's own registry; it wins over a declared one named `default`. */
+  readonly operator: EnvironmentRegistry | undefined;
+  readonly operatorLimits: { readonly sweepInterval: number; readonly concurrency: number };
+  readonly readSecret: SecretReader;
+  readonly labelsOf: (namespace: string) => Readonly<Record<string, string>> | undefined;
+  readonly proxy: boolean;
+  /** Names of the models of a registry that promotions manage now. */
+  readonly managed: (address: string) => ReadonlySet<string>;
+  readonly observe: (registry: string) => ClientObserver;
+}
+
+/** A registry with its name. `document` is undefined for the operator's own. */
+export interface Listed {
+  readonly key: string;
+  readonly uri: string;
+  readonly address: string;
+  readonly registry: MlflowRegistry;
+  readonly entry: RegistryEntry | undefined;
+  /** Milliseconds. */
+  readonly sweepInterval: number;
+}
+
+export class RegistryDirectory implements Registries {
+  readonly #options: DirectoryOptions;
+  readonly #listed = new Map<string, Listed & { readonly fingerprint: string }>();
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+    if (options.operator !== undefined) this.#add(OPERATOR_REGISTRY, this.#listOperator(options.operator), '');
+  }
+
+  /** Takes over what is declared now. Registries whose declaration did not change keep what they know. */
+  async update(declared: ReadonlyMap<string, RegistryEntry>): Promise<void> {
+    const stale: MlflowRegistry[] = [];
+    for (const [key, listed] of this.#listed) {
+      if (key === OPERATOR_REGISTRY) continue;
+      const entry = declared.get(key);
+      if (entry !== undefined && fingerprintOf(entry.document) === listed.fingerprint) {
+        this.#listed.set(key, { ...listed, entry });
+        continue;
+      }
+      this.#listed.delete(key);
+      stale.push(listed.registry);
+    }
+    for (const [key, entry] of declared) {
+      if (!this.#listed.has(key)) this.#add(key, this.#listDeclared(key, entry), fingerprintOf(entry.document));
+    }
+    await Promise.all(stale.map((registry) => registry.close()));
+  }
+
+  list(): Listed[] {
+    return [...this.#listed.values()];
+  }
+
+  resolve(reference: RegistryReference): ResolvedRegistry {
+    const listed = this.#find(reference.registry);
+    if (listed === undefined) return refuse(reference, 'RegistryNotFound');
+    const { entry } = listed;
+    if (entry !== undefined && !isAllowed(entry.document, reference, this.#options.labelsOf)) {
+      return refuse(reference, 'NotAllowed');
+    }
+    return { kind: 'found', registry: listed.registry, address: listed.address };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.list().map(({ registry }) => registry.close()));
+  }
+
+  #find(key: string): Listed | undefined {
+    const name = key.slice(key.indexOf('/') + 1);
+    return (name === OPERATOR_REGISTRY ? this.#listed.get(OPERATOR_REGISTRY) : undefined) ?? this.#listed.get(key);
+  }
+
+  #add(key: string, listed: Listed, fingerprint: string): void {
+    this.#listed.set(key, { ...listed, fingerprint });
+  }
+
+  #listOperator(operator: EnvironmentRegistry): Listed {
+    const { operatorLimits, managed, observe, proxy } = this.#options;
+    const { sweepInterval, concurrency } = operatorLimits;
+    const address = addressOf(operator.uri, operator.workspace);
+    const registry = new MlflowRegistry({
+      ...operator,
+      credentials: () => Promise.resolve(operator.credentials),
+      tls: () => Promise.resolve(operator.tls),
+      timeout: operator.timeout ?? OPERATOR_TIMEOUT,
+      concurrency,
+      sweepInterval,
+      proxy,
+      managed: () => managed(address),
+      observer: observe(OPERATOR_REGISTRY),
+    });
+    return { key: OPERATOR_REGISTRY, uri: operator.uri, address, registry, entry: undefined, sweepInterval };
+  }
+
+  #listDeclared(key: string, entry: RegistryEntry): Listed {
+    const { managed, observe, proxy } = this.#options;
+    const { spec } = entry.document;
+    const uri = spec.uri.replace(/\/+$/, '');
+    const address = addressOf(uri, spec.workspace);
+    const sweepInterval = parseDuration(spec.sweepInterval);
+    const registry = new MlflowRegistry({
+      uri,
+      credentials: () => this.#credentials(entry.document),
+      tls: () => this.#tls(entry.document),
+      workspace: spec.workspace,
+      timeout: parseDuration(spec.limits.requestTimeout),
+      concurrency: spec.limits.concurrency,
+      sweepInterval,
+      proxy,
+      managed: () => managed(address),
+      observer: observe(key),
+    });
+    return { key, uri, address, registry, entry, sweepInterval };
+  }
+
+  async #credentials({ spec }: ModelRegistry): Promise<Credentials> {
+    if (spec.auth === undefined) return { kind: 'none' };
+    const keys = await this.#secret(spec.auth.secretRef.name, spec.uri);
+    const [token, username, password] = [keys.get('token'), keys.get('username'), keys.get('password')];
+    if (username !== undefined && password !== undefined) return { kind: 'basic', username, password };
+    if (token !== undefined) return { kind: 'bearer', token };
+    throw new RegistryError(
+      'unauthorised',
+      `secret ${spec.auth.secretRef.name} has neither the key token nor the keys username and password`,
+    );
+  }
+
+  async #tls({ spec }: ModelRegistry): Promise<Tls> {
+    if (spec.tls === undefined) return {};
+    const ca = (await this.#secret(spec.tls.caSecretRef.name, spec.uri)).get('ca.crt');
+    if (ca !== undefined) return { ca };
+    throw new RegistryError('unauthorised', `secret ${spec.tls.caSecretRef.name} has no key ca.crt`);
+  }
+
+  async #secret(name: string, uri: string): Promise<ReadonlyMap<string, string>> {
+    try {
+      return await this.#options.readSecret(name, new URL(uri).origin);
+    } catch (error) {
+      throw new RegistryError('unauthorised', error instanceof Error ? error.message : 'the secret cannot be read', { cause: error });
+    }
+  }
+}
+
+function refuse({ registry, model }: RegistryReference, reason: 'RegistryNotFound' | 'NotAllowed'): ResolvedRegistry {
+  const message =
+    reason === 'NotAllowed'
+      ? `registry ${registry} does not allow this namespace to manage model ${JSON.stringify(model)} (its spec.access)`
+      : `no ModelRegistry ${registry} is declared; declare it, or start with --registry-uri for the registry named default`;
+  return { kind: 'refused', reason, message };
+}
+
+/** A registry is open to its own namespace; to others as its `access` says (as in Gateway API). */
+function isAllowed(
+  { metadata, spec }: ModelRegistry,
+  { namespace, model }: RegistryReference,
+  labelsOf: DirectoryOptions['labelsOf'],
+): boolean {
+  if (namespace === metadata.namespace) return true;
+  const labels = labelsOf(namespace);
+  return spec.access.some(
+    ({ namespaces, models }) =>
+      labels !== undefined &&
+      Object.entries(namespaces.matchLabels).every(([key, value]) => labels[key] === value) &&
+      (models === undefined || models.some((pattern) => matches(pattern, model))),
+  );
+}
+
+/** `*` stands for any characters; everything else for itself. Linear: no backtracking. */
+export function matches(pattern: string, name: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  if (rest.length === 0) return name === pattern;
+  const last = rest.pop() ?? '';
+  if (!name.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
+}
+
+/** What tells one registry's models from another's: two names for one server are one registry. */
+function addressOf(uri: string, workspace: string | undefined): string {
+  return `${new URL(uri).href.replace(/\/+$/, '')}#${workspace ?? ''}`;
+}
+
+/** `access` may change without a new connection. */
+function fingerprintOf({ spec }: ModelRegistry): string {
+  const { access: _access, ...connection } = spec;
+  return canonicalJson(connection);
+}

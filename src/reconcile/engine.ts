@@ -1,0 +1,298 @@
+/**
+ * The engine: what is declared (the catalog), what we remember (the statuses), and one pass at a time over
+ * whatever key it is given. It owns no timer, no queue and no client; a home gives it those.
+ */
+import type { Listing, Problem } from '../api/listing.ts';
+import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
+import { severity } from '../api/reasons.ts';
+import { advance, EMPTY_CATALOG, remember, type Catalog, type Entry } from '../domain/catalog.ts';
+import { claimedVersions, findConflict, type Claimant } from '../domain/claims.ts';
+import type { Promotion, TargetId } from '../domain/desired.ts';
+import { canonicalJson } from '../domain/digest.ts';
+import { summarise, type Event, type Finding, type Next, type Outcome } from '../domain/outcome.ts';
+import { recordsOf } from '../domain/status.ts';
+import { reconcile, type PassInput, type PassOptions } from './pass.ts';
+import { release } from './release.ts';
+import type { Observer, Registries } from './ports.ts';
+
+export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'sleep'> {
+  /** Who we are among the installations that share a registry; part of the owner tag. */
+  readonly installation: string;
+  readonly allowEmpty: boolean;
+  /** A stable uid for namespace/name. */
+  readonly uidOf: (key: string) => string;
+  readonly registries: Registries;
+  readonly observer: Observer;
+  /** Called with the keys whose status document changed or went away. */
+  readonly onStatus: (key: string) => void;
+}
+
+/** A promotion that is declared no more, until its deletion policy is carried out. */
+interface Leaving {
+  readonly entry: Entry;
+  readonly status: ModelPromotionStatus | undefined;
+}
+
+export class Engine {
+  readonly #options: EngineOptions;
+  #catalog: Catalog = EMPTY_CATALOG;
+  readonly #statuses = new Map<string, ModelPromotionStatus>();
+  readonly #leaving = new Map<string, Leaving[]>();
+  #claimants = new Map<string, string[]>();
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog;
+  }
+
+  /** Takes back what was remembered before a restart: documents with their status, in the order of age. */
+  restore(documents: readonly ModelPromotion[]): void {
+    const entries = new Map(this.#catalog.entries);
+    for (const document of documents) {
+      const key = keyOf(document.metadata);
+      const { status } = document;
+      const generation = document.metadata.generation ?? 0;
+      const revision = status?.lastAttemptedRevision ?? '';
+      entries.set(key, remember(document, { uid: this.#options.uidOf(key), generation, revision }));
+      if (status !== undefined) this.#statuses.set(key, status);
+    }
+    this.#catalog = { ...this.#catalog, entries };
+  }
+
+  /** Takes a new listing in. Returns the keys to look at now. Registries must know the listing already. */
+  accept(listing: Listing): string[] {
+    const { allowEmpty, uidOf, observer } = this.#options;
+    const before = rejectedOf(this.#catalog);
+    const { catalog, changed, removed, held } = advance(this.#catalog, listing, { allowEmpty, uidOf });
+    this.#catalog = catalog;
+    if (held === 'EmptySource') {
+      observer.warn({ revision: listing.revision }, 'the source holds no manifest any more; nothing is changed unless --allow-empty is given');
+      return [];
+    }
+    if (held === 'UnreadableFile') {
+      observer.warn({ revision: listing.revision }, 'a file cannot be read, so nothing is removed at this revision');
+    }
+    for (const problem of listing.problems) observer.warn(problem, 'a manifest was refused');
+    for (const entry of removed) this.#leave(entry);
+    this.#indexClaims();
+    for (const key of new Set([...before.keys(), ...rejectedOf(catalog).keys()])) this.#options.onStatus(key);
+    return this.#withRivals([...changed, ...removed.map((entry) => entry.promotion.key)]);
+  }
+
+  /** Keys of the promotions that a registry's models concern; of all its models when none are named. */
+  keysOf(address: string, models?: readonly string[]): string[] {
+    if (models !== undefined) return models.flatMap((model) => this.#claimants.get(claimKey(address, model)) ?? []);
+    return [...this.#claimants].flatMap(([claim, keys]) => (claim.startsWith(`${address}\n`) ? keys : []));
+  }
+
+  /** One pass over whatever the key stands for now. */
+  async handle(key: string, signal: AbortSignal): Promise<Next> {
+    const done = await this.#finishLeaving(key, signal);
+    const entry = this.#catalog.entries.get(key);
+    if (entry === undefined) return done ? { kind: 'OnChange' } : { kind: 'Retry' };
+    const started = performance.now();
+    const finding = await this.#look(entry, signal);
+    const { author, promotion } = entry;
+    const outcome = summarise({ promotion, previous: this.#statuses.get(key), finding, author, now: this.#options.now() });
+    this.#report(key, finding, outcome, (performance.now() - started) / 1_000);
+    return done ? outcome.next : { kind: 'Retry' };
+  }
+
+  /** The object with its status, as it is shown and kept; undefined when nothing is known of the key. */
+  document(key: string): ModelPromotion | RejectedDocument | undefined {
+    const entry = this.#catalog.entries.get(key);
+    if (entry === undefined) {
+      const problems = rejectedOf(this.#catalog).get(key);
+      return problems === undefined ? undefined : rejectedDocument(key, problems);
+    }
+    const { uid, generation } = entry.promotion;
+    const status = this.#statuses.get(key);
+    return {
+      ...entry.document,
+      metadata: { ...entry.document.metadata, uid, generation },
+      ...(status === undefined ? {} : { status }),
+    };
+  }
+
+  /** Every key that `document` has something to say of. */
+  keys(): string[] {
+    return [...this.#catalog.entries.keys(), ...rejectedOf(this.#catalog).keys()];
+  }
+
+  /** What a pass over this promotion would start from; undefined with the reason when there can be none. */
+  inputFor(promotion: Promotion): { kind: 'input'; input: PassInput } | { kind: 'finding'; finding: Finding } {
+    const resolved = this.#options.registries.resolve(promotion);
+    if (resolved.kind === 'refused') return { kind: 'finding', finding: { kind: 'Obstructed', obstacle: resolved } };
+    const claimants = this.#claimantsOf(resolved.address, promotion.model);
+    const conflict = findConflict(promotion.key, claimants);
+    if (conflict !== undefined) {
+      return { kind: 'finding', finding: { kind: 'Obstructed', obstacle: { reason: 'Conflict', message: conflict } } };
+    }
+    return {
+      kind: 'input',
+      input: {
+        promotion,
+        status: this.#statuses.get(promotion.key),
+        registry: resolved.registry,
+        owner: this.#ownerOf(promotion),
+        claimedVersions: claimedVersions(promotion.key, claimants),
+      },
+    };
+  }
+
+  async #look({ promotion, problems }: Entry, signal: AbortSignal): Promise<Finding> {
+    if (problems.length > 0) return { kind: 'Invalid', problems };
+    if (promotion.suspend) return { kind: 'Planned', plan: { kind: 'Suspended' }, attempt: undefined };
+    const start = this.inputFor(promotion);
+    return start.kind === 'finding' ? start.finding : reconcile(start.input, this.#passOptions(promotion.key), signal);
+  }
+
+  #passOptions(key: string): PassOptions {
+    const { fence, now, sleep, observer } = this.#options;
+    return {
+      fence,
+      now,
+      sleep,
+      unmarked: (message) => observer.warn({ promotion: key, detail: message }, 'a provenance tag could not be written'),
+    };
+  }
+
+  #report(key: string, finding: Finding, { status, events }: Outcome, seconds: number): void {
+    const { observer } = this.#options;
+    const ready = status.conditions?.find((condition) => condition.type === 'Ready');
+    const reason = ready?.reason as Parameters<typeof severity>[0] | undefined;
+    observer.reconciled(reason === undefined ? 'waiting' : severity(reason), seconds);
+    const applied = finding.kind === 'Planned' ? (finding.attempt?.applied ?? []) : [];
+    for (const action of applied) observer.applied(action.kind, action.cause);
+    for (const event of events) logEvent(observer, key, event);
+    this.#remember(key, status);
+  }
+
+  #remember(key: string, status: ModelPromotionStatus): void {
+    const before = this.#statuses.get(key);
+    this.#statuses.set(key, status);
+    if (before === undefined || canonicalJson(before) !== canonicalJson(status)) this.#options.onStatus(key);
+  }
+
+  #leave(entry: Entry): void {
+    const { key } = entry.promotion;
+    this.#leaving.set(key, [...(this.#leaving.get(key) ?? []), { entry, status: this.#statuses.get(key) }]);
+    this.#statuses.delete(key);
+  }
+
+  /** Carries out the deletion policy of what left under this key. False when it must be tried again. */
+  async #finishLeaving(key: string, signal: AbortSignal): Promise<boolean> {
+    const { registries, observer } = this.#options;
+    const waiting: Leaving[] = [];
+    for (const leaving of this.#leaving.get(key) ?? []) {
+      const { promotion } = leaving.entry;
+      const resolved = registries.resolve(promotion);
+      const records = recordsOf(leaving.status);
+      const result =
+        resolved.kind === 'refused'
+          ? { done: true, applied: [], message: `left as it is: ${resolved.message}` }
+          : await release(
+              {
+                promotion,
+                records,
+                registry: resolved.registry,
+                owner: this.#ownerOf(promotion),
+                claimed: this.#claimedTargets(resolved.address, promotion.model),
+              },
+              this.#passOptions(key),
+              signal,
+            );
+      for (const action of result.applied) observer.applied(action.kind, action.cause);
+      observer.info({ promotion: key, model: promotion.model, policy: promotion.deletionPolicy, detail: result.message }, 'a promotion was removed');
+      if (!result.done) waiting.push(leaving);
+    }
+    if (waiting.length > 0) this.#leaving.set(key, waiting);
+    else if (this.#leaving.delete(key)) this.#options.onStatus(key);
+    return waiting.length === 0;
+  }
+
+  #ownerOf(promotion: Promotion): string {
+    return `${this.#options.installation}/${promotion.key}`;
+  }
+
+  #indexClaims(): void {
+    const index = new Map<string, string[]>();
+    for (const [key, { promotion }] of this.#catalog.entries) {
+      const resolved = this.#options.registries.resolve(promotion);
+      if (resolved.kind === 'refused') continue;
+      const claim = claimKey(resolved.address, promotion.model);
+      const keys = index.get(claim);
+      if (keys === undefined) index.set(claim, [key]);
+      else keys.push(key);
+    }
+    this.#claimants = index;
+  }
+
+  #claimantsOf(address: string, model: string): Claimant[] {
+    return (this.#claimants.get(claimKey(address, model)) ?? []).flatMap((key) => {
+      const entry = this.#catalog.entries.get(key);
+      return entry === undefined ? [] : [{ promotion: entry.promotion, records: recordsOf(this.#statuses.get(key)) }];
+    });
+  }
+
+  #claimedTargets(address: string, model: string): ReadonlySet<TargetId> {
+    return new Set(this.#claimantsOf(address, model).flatMap(({ promotion }) => promotion.targets.map(({ id }) => id)));
+  }
+
+  /** Whoever shares a model with a promotion that changed may win or lose by it. */
+  #withRivals(keys: readonly string[]): string[] {
+    const changed = new Set(keys);
+    for (const rivals of this.#claimants.values()) {
+      if (rivals.length > 1 && rivals.some((key) => changed.has(key))) rivals.forEach((key) => changed.add(key));
+    }
+    return [...changed];
+  }
+}
+
+/** What is said of a manifest that was never valid: there is no spec to show. */
+export interface RejectedDocument {
+  readonly apiVersion: ModelPromotion['apiVersion'];
+  readonly kind: 'ModelPromotion';
+  readonly metadata: { readonly namespace: string; readonly name: string };
+  readonly status: Pick<ModelPromotionStatus, 'observedGeneration' | 'summary'> & {
+    readonly problems: readonly Problem[];
+  };
+}
+
+function rejectedDocument(key: string, problems: readonly Problem[]): RejectedDocument {
+  const [namespace = '', name = ''] = key.split('/');
+  return {
+    apiVersion: 'modelpromotion.dev/v1alpha1',
+    kind: 'ModelPromotion',
+    metadata: { namespace, name },
+    status: { observedGeneration: -1, summary: { ready: 'False', reason: 'InvalidSpec' }, problems },
+  };
+}
+
+/** Promotions that are declared and were never valid, with what is wrong with them. */
+function rejectedOf({ entries, problems }: Catalog): Map<string, Problem[]> {
+  const rejected = new Map<string, Problem[]>();
+  for (const problem of problems) {
+    if (problem.object?.kind !== 'ModelPromotion') continue;
+    const key = keyOf(problem.object);
+    if (!entries.has(key)) rejected.set(key, [...(rejected.get(key) ?? []), problem]);
+  }
+  return rejected;
+}
+
+function keyOf({ namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace}/${name}`;
+}
+
+function claimKey(address: string, model: string): string {
+  return `${address}\n${model}`;
+}
+
+function logEvent(observer: Observer, promotion: string, { type, reason, message }: Event): void {
+  const fields = { promotion, reason, detail: message };
+  if (type === 'Warning') observer.warn(fields, 'event');
+  else observer.info(fields, 'event');
+}

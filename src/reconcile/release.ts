@@ -1,0 +1,60 @@
+/** Carries out the deletion policy of a promotion that is declared no more. */
+import type { Action } from '../domain/action.ts';
+import { digestText } from '../domain/digest.ts';
+import { unmarksFor } from '../domain/provenance.ts';
+import type { Promotion, TargetId } from '../domain/desired.ts';
+import type { Model } from '../domain/observed.ts';
+import type { Records } from '../domain/record.ts';
+import { planRelease } from '../domain/release.ts';
+import { applyActions } from './apply.ts';
+import { sha256 } from './digest.ts';
+import type { PassOptions } from './pass.ts';
+import { WriteError, type Registry } from './ports.ts';
+
+export interface ReleaseInput {
+  readonly promotion: Promotion;
+  readonly records: Records;
+  readonly registry: Registry;
+  readonly owner: string;
+  /** Targets of the model that other promotions declare. */
+  readonly claimed: ReadonlySet<TargetId>;
+}
+
+export interface Release {
+  /** False when it must be tried again. */
+  readonly done: boolean;
+  readonly applied: readonly Action[];
+  readonly message: string;
+}
+
+export async function release(input: ReleaseInput, options: PassOptions, signal: AbortSignal): Promise<Release> {
+  const { promotion, records, registry, claimed } = input;
+  return registry.exclusive(promotion.model, async () => {
+    const observed = await registry.read(promotion.model, signal);
+    if (observed.kind === 'unknown') return { done: false, applied: [], message: observed.message };
+    if (observed.kind === 'absent') return { done: true, applied: [], message: 'the model is gone' };
+    const actions = planRelease(promotion, observed.value, records, claimed);
+    const digest = sha256(digestText(promotion, actions, observed.value, undefined));
+    const { applied, failure } = await applyActions(registry, observed.value, actions, digest, options, signal);
+    if (failure !== undefined) return { done: false, applied, message: failure.message };
+    await removeMarks(input, observed.value, options, signal);
+    return { done: true, applied, message: `${applied.length} of our targets were released, everything else stays` };
+  });
+}
+
+async function removeMarks(
+  { promotion, registry, owner }: ReleaseInput,
+  model: Model,
+  { unmarked }: PassOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const targets = promotion.targets.map((target) => target.id);
+  for (const mark of unmarksFor(targets, model, owner)) {
+    try {
+      await registry.mark(promotion.model, mark, signal);
+    } catch (error) {
+      if (!(error instanceof WriteError)) throw error;
+      unmarked(`tag ${mark.key}: ${error.message}`);
+    }
+  }
+}
