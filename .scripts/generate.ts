@@ -16,10 +16,10 @@ import { typesModule } from './generate/types.ts';
 const root = join(import.meta.dirname, '..');
 
 /** Path below the repository's root, and content, of every generated file. */
-export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
+export function generatedFiles(): ReadonlyMap<string, string> {
   const crds = readCrds(join(root, 'crds'));
   return new Map([
-    ['src/api/generated/types.ts', await typesModule(crds)],
+    ['src/api/generated/types.ts', typesModule(crds)],
     ['src/api/generated/schemas.ts', schemasModule(crds)],
     ['docs/reference.md', referencePage(crds)],
     ...editorSchemaFiles(crds),
@@ -49,7 +49,7 @@ function writeAll(files: ReadonlyMap<string, string>): void {
 }
 
 if (import.meta.main) {
-  const files = await generatedFiles();
+  const files = generatedFiles();
   if (process.argv.includes('--check')) {
     const stale = staleFiles(files);
     if (stale.length > 0) {

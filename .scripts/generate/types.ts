@@ -1,5 +1,4 @@
 /** TypeScript types of objects after defaulting: a field with a default is always there. */
-import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { metadataSchema, type Crd, type Schema } from './crd.ts';
 
 /** Fields whose type deserves a name of its own. Every object inside an array must be here. */
@@ -38,93 +37,76 @@ const names: Readonly<Record<string, string>> = {
 
 const banner = '// Generated from crds/ by `npm run generate`. Do not edit.';
 
-export async function typesModule(crds: readonly Crd[]): Promise<string> {
-  const definitions: Record<string, JSONSchema> = {};
-  for (const crd of crds) definitions[crd.kind] = objectType(crd, definitions);
-  definitions['ObjectMeta'] = objectMetaType(definitions);
-  const source = await compile({ definitions, additionalProperties: false }, 'Root', {
-    additionalProperties: false,
-    unreachableDefinitions: true,
-    bannerComment: '',
-    style: { singleQuote: true, printWidth: 110 },
-  });
-  return `${banner}\n\n${tidy(source)}`;
+export function typesModule(crds: readonly Crd[]): string {
+  const declarations = new Map<string, string>();
+  declare('ObjectMeta', objectMetaSchema, 'ObjectMeta', declarations);
+  for (const crd of crds) declarations.set(crd.kind, declarationOfKind(crd, declarations));
+  return `${banner}\n\n${[...declarations.values()].join('\n\n')}\n`;
 }
 
-function objectType(crd: Crd, definitions: Record<string, JSONSchema>): JSONSchema {
-  return {
-    type: 'object',
-    description: crd.description,
-    required: ['apiVersion', 'kind', 'metadata', 'spec'],
-    properties: {
-      apiVersion: { const: crd.apiVersion },
-      kind: { const: crd.kind },
-      metadata: { $ref: '#/definitions/ObjectMeta' },
-      spec: fieldType(crd.spec, `${crd.kind}.spec`, definitions),
-      status: fieldType(crd.status, `${crd.kind}.status`, definitions),
+const objectMetaSchema: Schema = {
+  ...metadataSchema,
+  properties: {
+    ...metadataSchema.properties,
+    uid: {
+      type: 'string',
+      description: 'Set by the API server, or derived from where the manifest is kept.',
     },
-  };
+    generation: { type: 'integer', description: 'Counts changes of the spec.' },
+  },
+};
+
+function declarationOfKind(crd: Crd, declarations: Map<string, string>): string {
+  const spec = typeOf(crd.spec, `${crd.kind}.spec`, declarations);
+  const status = typeOf(crd.status, `${crd.kind}.status`, declarations);
+  return `/** ${crd.description} */
+export interface ${crd.kind} {
+  readonly apiVersion: '${crd.apiVersion}';
+  readonly kind: '${crd.kind}';
+  readonly metadata: ObjectMeta;
+  readonly spec: ${spec};
+  readonly status?: ${status};
+}`;
 }
 
-function objectMetaType(definitions: Record<string, JSONSchema>): JSONSchema {
-  return fieldType(
-    {
-      ...metadataSchema,
-      properties: {
-        ...metadataSchema.properties,
-        uid: {
-          type: 'string',
-          description: 'Set by the API server, or derived from where the manifest is kept.',
-        },
-        generation: { type: 'integer', description: 'Counts changes of the spec.' },
-      },
-    },
-    'ObjectMeta',
-    definitions,
-  );
-}
-
-/** The type of one field; a named one becomes a definition and a reference to it. */
-function fieldType(schema: Schema, path: string, definitions: Record<string, JSONSchema>): JSONSchema {
+/** The type of one field. A named one is declared, after the types that it needs, and referred to. */
+function typeOf(schema: Schema, path: string, declarations: Map<string, string>): string {
   const name = names[path];
-  const type = bareType(schema, path, definitions);
-  if (!name) return type;
-  definitions[name] ??= type;
-  return { $ref: `#/definitions/${name}` };
+  if (name === undefined) return bareType(schema, path, declarations);
+  declare(name, schema, path, declarations);
+  return name;
 }
 
-function bareType(schema: Schema, path: string, definitions: Record<string, JSONSchema>): JSONSchema {
-  const described = schema.description === undefined ? {} : { description: schema.description };
-  if (schema.items) {
-    fieldType(schema.items, `${path}[]`, definitions);
-    return { ...described, tsType: `readonly ${names[`${path}[]`] ?? schema.items.type}[]` };
-  }
-  if (schema.additionalProperties) return { ...described, tsType: 'Readonly<Record<string, string>>' };
-  if (schema.properties) {
-    const fields = Object.entries(schema.properties);
-    const defaulted = fields.filter(([, field]) => field.default !== undefined).map(([key]) => key);
-    return {
-      ...described,
-      type: 'object',
-      required: [...new Set([...(schema.required ?? []), ...defaulted])],
-      properties: Object.fromEntries(
-        fields.map(([key, field]) => [key, fieldType(field, `${path}.${key}`, definitions)]),
-      ),
-    };
-  }
-  if (schema.enum) return { ...described, enum: [...schema.enum] };
-  return { ...described, type: schema.type ?? 'string' };
+function declare(name: string, schema: Schema, path: string, declarations: Map<string, string>): void {
+  if (declarations.has(name)) return;
+  const type = bareType(schema, path, declarations);
+  const declaration = schema.properties
+    ? `export interface ${name} ${type}`
+    : `export type ${name} = ${type};`;
+  declarations.set(name, comment(schema) + declaration);
 }
 
-/** Drops what the compiler says about its own workings, and makes every property readonly. */
-function tidy(source: string): string {
-  return source
-    .replace(/export interface Root \{\}\n/, '')
-    .replaceAll(/\/\*\*\n \* This interface was referenced by [^]*?\*\/\n/g, '')
-    .replaceAll(/ \*\n \* This interface was referenced by [^]*?\*\//g, ' */')
-    .replaceAll(/^( +)\/\*\*\n +\* (.*)\n +\*\/$/gm, '$1/** $2 */')
-    .replaceAll(/^\/\*\*\n \* (.*)\n \*\/$/gm, '/** $1 */')
-    .replaceAll(/^( +)(\w+\??: )/gm, '$1readonly $2')
-    .replaceAll(/^(\}|export type .*;)\n+(?=.)/gm, '$1\n\n')
-    .trimStart();
+function bareType(schema: Schema, path: string, declarations: Map<string, string>): string {
+  if (schema.items) return `readonly ${typeOf(schema.items, `${path}[]`, declarations)}[]`;
+  if (schema.additionalProperties) return 'Readonly<Record<string, string>>';
+  if (schema.properties) return objectType(schema, path, declarations);
+  if (schema.enum) return schema.enum.map((value) => `'${value}'`).join(' | ');
+  return schema.type === 'integer' ? 'number' : (schema.type ?? 'unknown');
+}
+
+function objectType(schema: Schema, path: string, declarations: Map<string, string>): string {
+  const fields = Object.entries(schema.properties ?? {}).map(([key, field]) => {
+    const isPresent = schema.required?.includes(key) || field.default !== undefined;
+    const type = typeOf(field, `${path}.${key}`, declarations);
+    return `${comment(field)}readonly ${key}${isPresent ? '' : '?'}: ${type};`;
+  });
+  return `{\n${indent(fields.join('\n'))}\n}`;
+}
+
+function comment({ description }: Schema): string {
+  return description === undefined ? '' : `/** ${description} */\n`;
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '  ');
 }

@@ -134,15 +134,16 @@ function versionIsGivenOnce(spec: Fields): Finding[] {
 
 function versionHoldsOneStage(spec: Fields): Finding[] {
   const holder = new Map<string, string>();
-  return targetsOf(spec, 'stages').flatMap(({ name, version, path }) => {
-    if (name === undefined || version === undefined) return [];
-    const other = holder.get(version) ?? name;
-    holder.set(version, other);
-    if (other === name) return [];
+  return targetsOf(spec, 'stages').flatMap((stage) => {
+    const wanted = whatItWants(originOf(stage, spec));
+    if (stage.name === undefined || wanted === undefined) return [];
+    const other = holder.get(wanted) ?? stage.name;
+    holder.set(wanted, other);
+    if (other === stage.name) return [];
     return [
       {
-        path: [...path, 'version'],
-        message: `the version ${quote(version)} is declared for ${other} too; MLflow gives a version one stage`,
+        path: selectorOf(stage),
+        message: `${other} asks for ${wanted} too; MLflow gives a version one stage`,
       },
     ];
   });
@@ -151,14 +152,38 @@ function versionHoldsOneStage(spec: Fields): Finding[] {
 function stageSelectsFromNoDeclaredStage(spec: Fields): Finding[] {
   const stages = targetsOf(spec, 'stages');
   const declared = new Set(stages.map(({ name }) => name));
-  return stages.flatMap(({ name, fromStage, path }) => {
+  return stages.flatMap((stage) => {
+    const { fromStage } = originOf(stage, spec);
     if (fromStage === undefined || !declared.has(fromStage)) return [];
-    const reason =
-      fromStage === name
+    const message =
+      fromStage === stage.name
         ? 'a stage cannot select from itself'
         : `${fromStage} is declared in this promotion too; a version has one stage, so the two would fight`;
-    return [{ path: [...path, 'versionFrom', 'stage'], message: reason }];
+    return [{ path: selectorOf(stage), message }];
   });
+}
+
+/** The target itself, or the last of the declared aliases that it selects through. */
+function originOf(target: Target, spec: Fields): Target {
+  const aliases = new Map(targetsOf(spec, 'aliases').map((alias) => [alias.name, alias]));
+  const passed = new Set<Target>();
+  let origin = target;
+  for (let next: Target | undefined = target; next && !passed.has(next); next = aliases.get(next.fromAlias)) {
+    passed.add(next);
+    origin = next;
+  }
+  return origin;
+}
+
+function whatItWants({ version, fromAlias }: Target): string | undefined {
+  if (version !== undefined) return `the version ${quote(version)}`;
+  return fromAlias === undefined ? undefined : `the version of the alias ${quote(fromAlias)}`;
+}
+
+/** The field that says which version the target gets. */
+function selectorOf({ path, version, fromAlias }: Target): Path {
+  if (version !== undefined) return [...path, 'version'];
+  return [...path, 'versionFrom', fromAlias === undefined ? 'stage' : 'alias'];
 }
 
 /** Follows each target to the one it selects from. A circle is told once, at the target that comes first. */
@@ -197,8 +222,7 @@ function circle(start: Target, targets: ReadonlyMap<string, Target>): Finding[] 
     names.length === 1
       ? 'an alias cannot select from itself'
       : `targets select from each other in a circle: ${circleInWords(names)}`;
-  const selector = start.fromAlias === undefined ? 'stage' : 'alias';
-  return [{ path: [...start.path, 'versionFrom', selector], message }];
+  return [{ path: selectorOf(start), message }];
 }
 
 function circleInWords(names: readonly string[]): string {

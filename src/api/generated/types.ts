@@ -1,20 +1,20 @@
 // Generated from crds/ by `npm run generate`. Do not edit.
 
-/** The stage, in MLflow's own spelling. */
-export type Stage = 'Staging' | 'Production';
-
-/** What to do when somebody changes by hand what this promotion had put there. Revert puts it back; Report only says so. */
-export type DriftPolicy = 'Revert' | 'Report';
-
-/** What happens in the registry when this promotion is removed. Orphan leaves it as it is; Release removes our aliases and archives what we promoted. */
-export type DeletionPolicy = 'Orphan' | 'Release';
-
-/** UpToDate, Pending, Drifted, Blocked or Waiting. */
-export type TargetState = 'UpToDate' | 'Pending' | 'Drifted' | 'Blocked' | 'Waiting';
-
-export type ChangeCause = 'Promotion' | 'Drift' | 'Release';
-
-export type RegistryFeature = 'Stages' | 'Aliases' | 'Workspaces';
+/** Standard object metadata. */
+export interface ObjectMeta {
+  /** Name of the object, unique in its namespace. */
+  readonly name: string;
+  /** Namespace of the object. */
+  readonly namespace: string;
+  /** Labels, as on any Kubernetes object. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Annotations, as on any Kubernetes object. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Set by the API server, or derived from where the manifest is kept. */
+  readonly uid?: string;
+  /** Counts changes of the spec. */
+  readonly generation?: number;
+}
 
 /** The ModelRegistry that holds the model. It cannot be changed. */
 export interface RegistryRef {
@@ -24,17 +24,23 @@ export interface RegistryRef {
   readonly namespace?: string;
 }
 
+/** The stage, in MLflow's own spelling. */
+export type Stage = 'Staging' | 'Production';
+
 /** A rule that selects the version. Give exactly one selector. */
 export interface VersionFrom {
+  /** The version that holds this stage of the same model; the highest number if several do. */
   readonly stage?: Stage;
   /** An alias of this model: letters, digits, "_" and "-". MLflow reserves `latest` and `v<digits>`. */
   readonly alias?: string;
 }
 
 export interface StageTarget {
+  /** The stage, in MLflow's own spelling. */
   readonly name: Stage;
   /** The version to put there, as a string (quoted in YAML). Give either `version` or `versionFrom`. */
   readonly version?: string;
+  /** A rule that selects the version. Give exactly one selector. */
   readonly versionFrom?: VersionFrom;
   /** Move every other version in this stage to Archived, in the same call that promotes. */
   readonly archiveExisting: boolean;
@@ -49,11 +55,19 @@ export interface AliasTarget {
   readonly name: string;
   /** The version to put there, as a string (quoted in YAML). Give either `version` or `versionFrom`. */
   readonly version?: string;
+  /** A rule that selects the version. Give exactly one selector. */
   readonly versionFrom?: VersionFrom;
 }
 
+/** What to do when somebody changes by hand what this promotion had put there. Revert puts it back; Report only says so. */
+export type DriftPolicy = 'Revert' | 'Report';
+
+/** What happens in the registry when this promotion is removed. Orphan leaves it as it is; Release removes our aliases and archives what we promoted. */
+export type DeletionPolicy = 'Orphan' | 'Release';
+
 /** What the registry should hold for this model. Only what is declared here is ever touched. */
 export interface ModelPromotionSpec {
+  /** The ModelRegistry that holds the model. It cannot be changed. */
   readonly registryRef: RegistryRef;
   /** Name of the registered model, exactly as MLflow shows it. It cannot be changed. */
   readonly model: string;
@@ -61,7 +75,9 @@ export interface ModelPromotionSpec {
   readonly stages: readonly StageTarget[];
   /** The aliases to set, each at most once. */
   readonly aliases: readonly AliasTarget[];
+  /** What to do when somebody changes by hand what this promotion had put there. Revert puts it back; Report only says so. */
   readonly drift: DriftPolicy;
+  /** What happens in the registry when this promotion is removed. Orphan leaves it as it is; Release removes our aliases and archives what we promoted. */
   readonly deletionPolicy: DeletionPolicy;
   /** How often to look again when nothing wakes us, as a Go duration (`30s`, `5m`, `1h30m`). */
   readonly interval: string;
@@ -86,6 +102,9 @@ export interface StatusSummary {
   readonly reason?: string;
   readonly lastChange?: string;
 }
+
+/** UpToDate, Pending, Drifted, Blocked or Waiting. */
+export type TargetState = 'UpToDate' | 'Pending' | 'Drifted' | 'Blocked' | 'Waiting';
 
 /** Our record of what we last saw in place as declared. A difference from it is drift; anything else is a promotion. */
 export interface AppliedRecord {
@@ -113,9 +132,11 @@ export interface TargetStatus {
   readonly since?: string;
   /** pinned, stage/NAME or alias/NAME. */
   readonly candidateFrom?: string;
+  /** UpToDate, Pending, Drifted, Blocked or Waiting. */
   readonly state?: TargetState;
   readonly reason?: string;
   readonly message?: string;
+  /** Our record of what we last saw in place as declared. A difference from it is drift; anything else is a promotion. */
   readonly applied?: AppliedRecord;
 }
 
@@ -124,6 +145,8 @@ export interface PlanStatus {
   readonly digest?: string;
   readonly actions?: readonly string[];
 }
+
+export type ChangeCause = 'Promotion' | 'Drift' | 'Release';
 
 export interface HistoryEntry {
   readonly target: string;
@@ -142,9 +165,11 @@ export interface ModelPromotionStatus {
   readonly observedGeneration?: number;
   /** Ready always; Reconciling or Stalled only while true; Drifted while the registry differs and is only reported. */
   readonly conditions?: readonly Condition[];
+  /** Short strings for the printer columns. */
   readonly summary?: StatusSummary;
   /** One entry a target, in the order of the spec. */
   readonly targets?: readonly TargetStatus[];
+  /** What is pending, when something is. */
   readonly plan?: PlanStatus;
   /** The last 10 changes, newest first. */
   readonly history?: readonly HistoryEntry[];
@@ -163,22 +188,6 @@ export interface ModelPromotion {
   readonly metadata: ObjectMeta;
   readonly spec: ModelPromotionSpec;
   readonly status?: ModelPromotionStatus;
-}
-
-/** Standard object metadata. */
-export interface ObjectMeta {
-  /** Name of the object, unique in its namespace. */
-  readonly name: string;
-  /** Namespace of the object. */
-  readonly namespace: string;
-  /** Labels, as on any Kubernetes object. */
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Annotations, as on any Kubernetes object. */
-  readonly annotations?: Readonly<Record<string, string>>;
-  /** Set by the API server, or derived from where the manifest is kept. */
-  readonly uid?: string;
-  /** Counts changes of the spec. */
-  readonly generation?: number;
 }
 
 /** A Secret of the same namespace, with the key `token` or the keys `username` and `password` for credentials, `ca.crt` for trust. Outside Kubernetes a folder of --secrets-dir, whose key `origins` lists where it may be used. */
@@ -209,10 +218,12 @@ export interface ModelRegistrySpec {
   readonly workspace?: string;
   /** Credentials. None when absent. */
   readonly auth?: {
+    /** A Secret of the same namespace, with the key `token` or the keys `username` and `password` for credentials, `ca.crt` for trust. Outside Kubernetes a folder of --secrets-dir, whose key `origins` lists where it may be used. */
     readonly secretRef: SecretRef;
   };
   /** Trust for https. The system's authorities when absent. */
   readonly tls?: {
+    /** A Secret of the same namespace, with the key `token` or the keys `username` and `password` for credentials, `ca.crt` for trust. Outside Kubernetes a folder of --secrets-dir, whose key `origins` lists where it may be used. */
     readonly caSecretRef: SecretRef;
   };
   /** How often the registry is looked at, as a Go duration; at least 1s. */
@@ -221,6 +232,8 @@ export interface ModelRegistrySpec {
   /** Who else may refer to this registry. Promotions of its own namespace always may, for every model. */
   readonly access: readonly AccessRule[];
 }
+
+export type RegistryFeature = 'Stages' | 'Aliases' | 'Workspaces';
 
 export interface RegistryCounts {
   readonly models?: number;
@@ -244,6 +257,7 @@ export interface ModelRegistryStatus {
   /** What the server was found to support. */
   readonly supports?: readonly RegistryFeature[];
   readonly counts?: RegistryCounts;
+  /** The last look at the registry. */
   readonly lastSweep?: SweepStatus;
 }
 
