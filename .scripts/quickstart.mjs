@@ -125,9 +125,14 @@ function exitCodeOf(signal) {
   return 128 + (constants.signals[signal] ?? 0);
 }
 
+/** The last lines, without those of a stack trace. */
 function tail(text) {
-  const lines = text.trimEnd().split('\n').slice(-12);
-  return lines.map((line) => `  ${line}`).join('\n');
+  const lines = text.trimEnd().split('\n');
+  return lines
+    .filter((line) => !/^(npm error)?\s+at /.test(line))
+    .slice(-10)
+    .map((line) => `  ${line}`)
+    .join('\n');
 }
 
 function say(line) {
