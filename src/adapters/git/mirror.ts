@@ -89,7 +89,7 @@ export class Mirror {
   }
 
   /** Makes the mirror when there is none. Tells whether it is new. */
-  async prepare(shaLength: number, signal: AbortSignal): Promise<boolean> {
+  async prepare(shaLength: number | undefined, signal: AbortSignal): Promise<boolean> {
     if (existsSync(join(this.gitDir, 'HEAD'))) return false;
     await this.#discard();
     await mkdir(dirname(this.gitDir), { recursive: true, mode: 0o700 });
@@ -97,6 +97,18 @@ export class Mirror {
     const argv = ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, this.gitDir];
     await localGit(argv, { directory: dirname(this.gitDir), signal });
     return true;
+  }
+
+  /**
+   * Whether the next fetch will start afresh: every fetch adds a pack, every commit of ours loose objects, and a new
+   * mirror is cheaper than tidying up.
+   */
+  async hasGrown(): Promise<boolean> {
+    const packs = await namesIn(join(this.gitDir, 'objects', 'pack'));
+    const loose = await namesIn(join(this.gitDir, LOOSE_SAMPLE));
+    return (
+      packs.filter((name) => name.endsWith('.pack')).length > MAX_PACKS || loose.length > MAX_LOOSE_SAMPLE
+    );
   }
 
   async #fetchAndRead<T>(
@@ -111,7 +123,7 @@ export class Mirror {
   }
 
   async #fetch(shaLength: number, signal: AbortSignal): Promise<string> {
-    if (await this.#hasGrown()) await this.#discard();
+    if (await this.hasGrown()) await this.#discard();
     await this.prepare(shaLength, signal);
     await this.#removeStaleLocks();
     try {
@@ -178,15 +190,6 @@ export class Mirror {
     const names = await readdir(this.gitDir, { recursive: true });
     const stale = names.filter((name) => name.endsWith('.lock') || /^(?:tmp_|\.tmp-)/.test(basename(name)));
     await Promise.all(stale.map((name) => rm(join(this.gitDir, name), { force: true, recursive: true })));
-  }
-
-  /** Every fetch adds a pack, every status commit loose objects; a new mirror is cheaper than tidying up. */
-  async #hasGrown(): Promise<boolean> {
-    const packs = await namesIn(join(this.gitDir, 'objects', 'pack'));
-    const loose = await namesIn(join(this.gitDir, LOOSE_SAMPLE));
-    return (
-      packs.filter((name) => name.endsWith('.pack')).length > MAX_PACKS || loose.length > MAX_LOOSE_SAMPLE
-    );
   }
 
   async #discard(): Promise<void> {
