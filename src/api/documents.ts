@@ -146,19 +146,21 @@ class FileReader {
     const { tree, value, base } = manifest;
     const classification = classify(value);
     switch (classification.is) {
-      case 'foreign':
-        this.#ignored += value === null ? 0 : 1;
-        return false;
       case 'list':
         return this.#readList(manifest, classification.items);
+      case 'ours':
+        this.#readObject(manifest, classification.kind);
+        return true;
       case 'mistaken': {
         const { kind, findings } = classification;
         this.#report(tree, below(base, findings), kind && identify(kind, value));
         return true;
       }
-      case 'ours':
-        this.#readObject(manifest, classification.kind);
-        return true;
+      case 'foreign':
+        this.#ignored += value === null ? 0 : 1;
+        return false;
+      default:
+        return classification satisfies never;
     }
   }
 
@@ -173,12 +175,8 @@ class FileReader {
     const identity = identify(kind, value);
     const findings = new Findings();
     findings.add(...tree.findings.filter(({ path }) => startsWith(path, base)));
-    findings.add(
-      ...below(
-        base,
-        validate(kind, value, (path) => tree.sourceOf([...base, ...path])),
-      ),
-    );
+    const validated = validate(kind, value, (path) => tree.sourceOf([...base, ...path]));
+    findings.add(...below(base, validated.findings));
     findings.add(...below(base, checkRules(kind, value)));
     this.#report(tree, findings.all, identity);
     if (!identity) return;
@@ -186,7 +184,7 @@ class FileReader {
       identity,
       location: this.#at(tree.offsetOf(base)),
       nameLocation: this.#at(tree.offsetOf([...base, 'metadata', 'name'])),
-      ...(findings.all.length === 0 && { object: value as ModelPromotion | ModelRegistry }),
+      ...(findings.all.length === 0 && validated.object && { object: validated.object }),
     });
   }
 

@@ -1,5 +1,6 @@
 /** Whose document it is: ours, somebody else's, or one that was meant to be ours. */
 import type { Finding } from './finding.ts';
+import { isFields } from './fields.ts';
 import type { ObjectIdentity } from './listing.ts';
 import { quote } from './quote.ts';
 import { editDistance, suggest } from './suggest.ts';
@@ -15,8 +16,8 @@ const [ourGroup = '', ourVersion = ''] = apiVersion.split('/');
 
 /** Tells by apiVersion and kind what to do with a document. */
 export function classify(value: unknown): Classification {
-  if (typeof value !== 'object' || value === null) return { is: 'foreign' };
-  const { apiVersion: written, kind, items } = value as Readonly<Record<string, unknown>>;
+  if (!isFields(value)) return { is: 'foreign' };
+  const { apiVersion: written, kind, items } = value;
   if (written === 'v1' && kind === 'List' && Array.isArray(items)) return { is: 'list', items };
   const known = kinds.find((known) => known === kind);
   if (typeof written !== 'string')
@@ -36,9 +37,9 @@ const namespaceName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
 /** The object that a document of this kind declares, where its name can be read and could be one. */
 export function identify(kind: Kind, value: unknown): ObjectIdentity | undefined {
-  const { metadata } = value as { readonly metadata?: unknown };
-  if (typeof metadata !== 'object' || metadata === null) return undefined;
-  const { name, namespace = 'default' } = metadata as Readonly<Record<string, unknown>>;
+  const metadata = isFields(value) ? value['metadata'] : undefined;
+  if (!isFields(metadata)) return undefined;
+  const { name, namespace = 'default' } = metadata;
   if (typeof name !== 'string' || name.length > 253 || !objectName.test(name)) return undefined;
   if (typeof namespace !== 'string' || namespace.length > 63 || !namespaceName.test(namespace))
     return undefined;

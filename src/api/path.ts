@@ -1,4 +1,5 @@
 /** Paths of fields inside a document, as messages show them: `spec.stages[0].tags["a/b"]`. */
+import { isFields } from './fields.ts';
 import { clip } from './quote.ts';
 
 export type Path = readonly (string | number)[];
@@ -16,15 +17,16 @@ function formatSegment(segment: string | number, first: boolean): string {
 /** The path behind a JSON pointer into `root`, with numbers for the indices of arrays. */
 export function fromJsonPointer(pointer: string, root: unknown): Path {
   let value = root;
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((segment) => {
-      const key = segment.replaceAll('~1', '/').replaceAll('~0', '~');
-      const index = Array.isArray(value) ? Number(key) : key;
-      value = (value as Record<string, unknown> | undefined)?.[key];
-      return index;
-    });
+  const segments = pointer.split('/').slice(1);
+  return segments.map((segment) => {
+    const key = segment.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (Array.isArray(value)) {
+      value = value[Number(key)];
+      return Number(key);
+    }
+    value = isFields(value) ? value[key] : undefined;
+    return key;
+  });
 }
 
 export function startsWith(path: Path, prefix: Path): boolean {

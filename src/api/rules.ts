@@ -3,6 +3,7 @@
  * length. Every rule reads only what is well formed, so that it adds nothing to what the schema has said.
  */
 import { isWithinBounds, longestDuration, parseDuration, shortestDuration } from './duration.ts';
+import { isFields, type Fields } from './fields.ts';
 import type { Finding } from './finding.ts';
 import type { Path } from './path.ts';
 import { quote } from './quote.ts';
@@ -10,8 +11,6 @@ import type { Kind } from './validate.ts';
 
 /** A rule: what is wrong with the spec, and where below it. */
 type Rule = (spec: Fields) => Finding[];
-
-type Fields = Readonly<Record<string, unknown>>;
 
 const rules: Readonly<Record<Kind, readonly Rule[]>> = {
   ModelPromotion: [
@@ -283,7 +282,7 @@ function isAcceptable(text: string): boolean {
 }
 
 function fieldsOf(value: unknown): Fields | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+  return isFields(value) ? value : undefined;
 }
 
 function textOf(value: unknown): string | undefined {

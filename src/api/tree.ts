@@ -3,7 +3,7 @@ import { otherReading } from './dialect.ts';
 import type { Finding } from './finding.ts';
 import type { Path } from './path.ts';
 import { codePoint, forbiddenCharacter, quote } from './quote.ts';
-import { isAlias, isMap, isScalar, isSeq, limits } from './yaml.ts';
+import { isAlias, isMap, isScalar, isSeq, keyText, limits } from './yaml.ts';
 import type { Alias, ParsedNode, Scalar, YAMLMap } from './yaml.ts';
 
 export interface Tree {
@@ -131,7 +131,7 @@ class Reader {
       this.#report(path, 'an alias cannot be a key', key);
       return undefined;
     }
-    const name = isScalar(key) ? String(key.value ?? '') : '';
+    const name = isScalar(key) ? keyText(key) : '';
     const refusal = isScalar(key) ? refusalOfKey(key, name) : undefined;
     if (refusal === undefined) return name;
     this.#report([...path, name], refusal, key);
@@ -159,9 +159,7 @@ class Reader {
       return item && { node: item, keyOffset: item.range[0] };
     }
     if (!isMap(container)) return undefined;
-    const pair = container.items.find(
-      ({ key }) => isScalar(key) && String(key.value ?? '') === String(segment),
-    );
+    const pair = container.items.find(({ key }) => isScalar(key) && keyText(key) === String(segment));
     return pair && { node: pair.value ?? pair.key, keyOffset: pair.key.range[0] };
   }
 

@@ -1,7 +1,9 @@
 /** Checks values against the schemas, fills in defaults, and says what is wrong in words for people. */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Finding } from './finding.ts';
+import { isFields } from './fields.ts';
 import { modelPromotionSchema, modelRegistrySchema } from './generated/schemas.ts';
+import type { ModelPromotion, ModelRegistry } from './generated/types.ts';
 import { fromJsonPointer, type Path } from './path.ts';
 import { patternInWords } from './patterns.ts';
 import { clip, quote } from './quote.ts';
@@ -15,7 +17,7 @@ export type Kind = (typeof kinds)[number];
 
 const ajv = new Ajv({ allErrors: true, verbose: true, useDefaults: true, strict: true });
 
-const validators: Readonly<Record<Kind, ValidateFunction>> = {
+const validators: Readonly<Record<Kind, ValidateFunction<ModelPromotion | ModelRegistry>>> = {
   ModelPromotion: ajv.compile(modelPromotionSchema),
   ModelRegistry: ajv.compile(modelRegistrySchema),
 };
@@ -23,15 +25,22 @@ const validators: Readonly<Record<Kind, ValidateFunction>> = {
 /** The text of the plain scalar at a path, as it was typed. */
 export type SourceOf = (path: Path) => string | undefined;
 
-/** Everything the schema of the kind finds wrong with the value. Defaults are filled into the value itself. */
-export function validate(kind: Kind, value: unknown, sourceOf: SourceOf): Finding[] {
+export interface Validated {
+  /** The value with all defaults filled in; absent when the schema finds something wrong. */
+  readonly object?: ModelPromotion | ModelRegistry;
+  readonly findings: readonly Finding[];
+}
+
+/** Checks the value against the schema of the kind, and fills the defaults into the value itself. */
+export function validate(kind: Kind, value: unknown, sourceOf: SourceOf): Validated {
   const check = validators[kind];
-  if (check(value)) return [];
+  if (check(value)) return { object: value, findings: [] };
   const errors = check.errors ?? [];
-  return errors
+  const findings = errors
     .toSorted((a, b) => Number(isUnknownField(b)) - Number(isUnknownField(a)))
     .slice(0, mostFindings)
     .map((error) => toFinding(error, fromJsonPointer(error.instancePath, value), sourceOf));
+  return { findings };
 }
 
 /** More findings in one document are not worth their time. */
@@ -52,13 +61,9 @@ function toFinding(error: ErrorObject, path: Path, sourceOf: SourceOf): Finding 
   }
 }
 
-interface Fields {
-  readonly properties?: Readonly<Record<string, unknown>>;
-}
-
 function unknownField(error: ErrorObject, path: Path): Finding {
   const field = String(error.params['additionalProperty']);
-  const fields = Object.keys((error.parentSchema as Fields).properties ?? {});
+  const fields = Object.keys(error.parentSchema?.['properties'] ?? {});
   const meant = suggest(field, fields);
   return {
     path: [...path, field],
@@ -96,16 +101,16 @@ function missingField(error: ErrorObject, path: Path): Finding {
 }
 
 function inWords(error: ErrorObject, source: string | undefined): string {
-  const { keyword, data, params } = error;
+  const { keyword, data, params, parentSchema: schema = {} } = error;
   switch (keyword) {
     case 'type':
       return wrongType(error, source);
     case 'enum':
-      return notOneOf(String(data), error.schema as readonly string[]);
+      return notOneOf(String(data), schema['enum']);
     case 'pattern':
-      return isNot(quote(String(data)), error.schema as string);
+      return isNot(quote(String(data)), schema['pattern']);
     case 'not':
-      return `${quote(String(data))} is ${patternInWords((error.schema as { pattern: string }).pattern)}`;
+      return `${quote(String(data))} is ${patternInWords(schema['not'].pattern)}`;
     case 'minLength':
       return 'must not be empty';
     case 'maxLength':
@@ -132,16 +137,15 @@ const typesInWords: Readonly<Record<string, string>> = {
 };
 
 function wrongType(error: ErrorObject, source: string | undefined): string {
-  const wanted = error.schema as string;
-  const { data } = error;
+  const { data, parentSchema: schema = {} } = error;
+  const wanted: string = schema['type'];
   if (data === null) return `must be ${typesInWords[wanted]}, but is empty; give a value or remove the line`;
-  if (wanted === 'string' && source !== undefined)
-    return unquoted(source, error.parentSchema as { pattern?: string });
+  if (wanted === 'string' && source !== undefined) return unquoted(source, schema['pattern']);
   return `must be ${typesInWords[wanted]}, not ${nameOf(data)}`;
 }
 
 /** A number or boolean stands where a string belongs: quoting helps, unless the text is wrong in quotes too. */
-function unquoted(source: string, { pattern }: { pattern?: string }): string {
+function unquoted(source: string, pattern: string | undefined): string {
   if (pattern !== undefined && !new RegExp(pattern, 'u').test(source)) return isNot(clip(source), pattern);
   return `must be a string; quote it: ${quote(source)}`;
 }
@@ -152,27 +156,24 @@ function isNot(shown: string, pattern: string): string {
 
 function nameOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a map of fields';
-  return typeof value === 'string' ? quote(value) : clip(String(value));
+  if (isFields(value)) return 'a map of fields';
+  return typeof value === 'string' ? quote(value) : clip(JSON.stringify(value) ?? '');
 }
 
 function notOneOf(value: string, allowed: readonly string[]): string {
   return `must be ${allowed.join(' or ')}, not ${quote(value)}${didYouMean(suggest(value, allowed))}`;
 }
 
-function outOfRange({ data, parentSchema }: ErrorObject): string {
-  const { minimum, maximum } = parentSchema as { minimum?: number; maximum?: number };
+function outOfRange({ data, parentSchema = {} }: ErrorObject): string {
+  const { minimum, maximum } = parentSchema;
   return `must be between ${minimum} and ${maximum}, not ${clip(String(data))}`;
 }
 
-function wrongCount({ keyword, data, params, parentSchema }: ErrorObject): string {
-  const { minProperties, maxProperties, properties } = parentSchema as Fields & {
-    minProperties?: number;
-    maxProperties?: number;
-  };
+function wrongCount({ keyword, data, params, parentSchema = {} }: ErrorObject): string {
+  const { minProperties, maxProperties, properties } = parentSchema;
   if (minProperties === 1 && maxProperties === 1)
-    return `give exactly one selector: ${Object.keys(properties ?? {}).join(' or ')}`;
+    return `give exactly one selector: ${Object.keys(properties).join(' or ')}`;
   if (keyword.startsWith('min')) return 'must not be empty';
-  const count = Array.isArray(data) ? data.length : Object.keys(data as object).length;
+  const count = Array.isArray(data) ? data.length : Object.keys(isFields(data) ? data : {}).length;
   return `has ${count} entries; at most ${params['limit']} are allowed`;
 }

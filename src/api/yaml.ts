@@ -1,6 +1,6 @@
 /** The one door to the `yaml` package: text to documents with positions, and values to text. */
 import { CST, Composer, Lexer, LineCounter, Parser, stringify } from 'yaml';
-import type { Document, ParsedNode, YAMLError } from 'yaml';
+import type { Document, ParsedNode, Scalar, YAMLError } from 'yaml';
 import { clip } from './quote.ts';
 
 export { isAlias, isMap, isScalar, isSeq } from 'yaml';
@@ -42,6 +42,11 @@ export function parseYaml(text: string): YamlStream {
       return { documents: [], refusal: { offset: error.offset, message: error.message } };
     return { documents: [], refusal: { offset: 0, message: `not readable as YAML: ${clip(String(error))}` } };
   }
+}
+
+/** The text of a key. The parser makes every scalar key a string. */
+export function keyText({ value }: Scalar): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** Lines and columns of a text, both counted from 1. */
@@ -137,15 +142,11 @@ function toDocument(document: Document.Parsed, directive: number | undefined): Y
   };
 }
 
-function inWords(error: YAMLError): string {
-  switch (error.code) {
-    case 'TAB_AS_INDENT':
-      return 'a tab is used as indentation; YAML wants spaces';
-    case 'NON_STRING_KEY':
-      return 'a key must be plain text; quote it if braces or brackets belong to it';
-    default:
-      return `broken YAML: ${clip(error.message, 160)}`;
-  }
+function inWords({ code, message }: YAMLError): string {
+  if (code === 'TAB_AS_INDENT') return 'a tab is used as indentation; YAML wants spaces';
+  if (code === 'NON_STRING_KEY')
+    return 'a key must be plain text; quote it if braces or brackets belong to it';
+  return `broken YAML: ${clip(message, 160)}`;
 }
 
 /** Runs the parser, which makes an Error object for each of perhaps a million mistakes, without the cost of their stacks. */

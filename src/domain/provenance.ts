@@ -7,7 +7,8 @@
  */
 import { movement, type Action } from './action.ts';
 import type { TargetId } from './desired.ts';
-import type { Model } from './observed.ts';
+import type { Model, Version } from './observed.ts';
+import { identityOf, type Records } from './record.ts';
 
 const PREFIX = 'modelpromotion.dev/';
 export const PROVENANCE_TAG = `${PREFIX}applied`;
@@ -80,4 +81,36 @@ export function unmarksFor(targets: readonly TargetId[], model: Model, owner: st
   return targets
     .filter((target) => model.tags.get(ownerTag(target)) === owner)
     .map((target) => ({ version: undefined, key: ownerTag(target), value: '' }));
+}
+
+/**
+ * Records as the provenance tags tell them: for each target, the version we last say to have put there. Anybody who
+ * may write tags may write these, so they serve a one-shot command to tell drift from promotion, and nothing more.
+ */
+export function recordsFromMarks(model: Model, owner: string): Records {
+  const latest = new Map<TargetId, { at: string; version: Version }>();
+  for (const version of model.versions.values()) {
+    const mark = parseMark(version.tags.get(PROVENANCE_TAG));
+    if (mark?.by !== owner) continue;
+    for (const target of mark.targets) {
+      const known = latest.get(target);
+      if (known === undefined || known.at < mark.at) latest.set(target, { at: mark.at, version });
+    }
+  }
+  return new Map(
+    [...latest].map(([target, { version }]) => [
+      target,
+      { ...identityOf(version), how: 'Applied', description: undefined, tags: new Map() },
+    ]),
+  );
+}
+
+function parseMark(text: string | undefined): { by: string; targets: TargetId[]; at: string } | undefined {
+  try {
+    const mark = JSON.parse(text ?? 'null') as { by?: unknown; targets?: unknown; at?: unknown } | null;
+    const whole = typeof mark?.by === 'string' && typeof mark.at === 'string' && Array.isArray(mark.targets);
+    return whole ? (mark as { by: string; targets: TargetId[]; at: string }) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -11,7 +11,7 @@ import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import { summarise, type Event, type Finding, type Next, type Outcome } from '../domain/outcome.ts';
 import { recordsOf } from '../domain/status.ts';
-import { reconcile, type PassInput, type PassOptions } from './pass.ts';
+import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
 import { release } from './release.ts';
 import type { Observer, Registries } from './ports.ts';
 
@@ -62,9 +62,9 @@ export class Engine {
     this.#catalog = { ...this.#catalog, entries };
   }
 
-  /** Takes a new listing in. Returns the keys to look at now. Registries must know the listing already. */
-  accept(listing: Listing): string[] {
-    const { allowEmpty, uidOf, observer } = this.#options;
+  /** Takes a new listing in. Returns the keys to look at now. */
+  async accept(listing: Listing): Promise<string[]> {
+    const { allowEmpty, uidOf, observer, registries } = this.#options;
     const before = rejectedOf(this.#catalog);
     const { catalog, changed, removed, held } = advance(this.#catalog, listing, { allowEmpty, uidOf });
     this.#catalog = catalog;
@@ -77,6 +77,7 @@ export class Engine {
     }
     for (const problem of listing.problems) observer.warn(problem, 'a manifest was refused');
     for (const entry of removed) this.#leave(entry);
+    await registries.update(catalog.registries);
     this.#indexClaims();
     for (const key of new Set([...before.keys(), ...rejectedOf(catalog).keys()])) this.#options.onStatus(key);
     return this.#withRivals([...changed, ...removed.map((entry) => entry.promotion.key)]);
@@ -86,6 +87,12 @@ export class Engine {
   keysOf(address: string, models?: readonly string[]): string[] {
     if (models !== undefined) return models.flatMap((model) => this.#claimants.get(claimKey(address, model)) ?? []);
     return [...this.#claimants].flatMap(([claim, keys]) => (claim.startsWith(`${address}\n`) ? keys : []));
+  }
+
+  /** Names of the models of a registry that promotions manage now. */
+  modelsOf(address: string): ReadonlySet<string> {
+    const prefix = `${address}\n`;
+    return new Set([...this.#claimants.keys()].filter((claim) => claim.startsWith(prefix)).map((claim) => claim.slice(prefix.length)));
   }
 
   /** One pass over whatever the key stands for now. */
@@ -135,7 +142,7 @@ export class Engine {
       kind: 'input',
       input: {
         promotion,
-        status: this.#statuses.get(promotion.key),
+        memory: this.#memoryOf(promotion.key),
         registry: resolved.registry,
         owner: this.#ownerOf(promotion),
         claimedVersions: claimedVersions(promotion.key, claimants),
@@ -212,6 +219,16 @@ export class Engine {
     if (waiting.length > 0) this.#leaving.set(key, waiting);
     else if (this.#leaving.delete(key)) this.#options.onStatus(key);
     return waiting.length === 0;
+  }
+
+  #memoryOf(key: string): Memory {
+    const status = this.#statuses.get(key);
+    const records = recordsOf(status);
+    return {
+      records: () => records,
+      lastDigest: status?.lastAppliedDigest,
+      handledAt: status?.lastHandledReconcileAt,
+    };
   }
 
   #ownerOf(promotion: Promotion): string {

@@ -3,7 +3,6 @@
  * `summarise`; nothing here knows in which home it runs.
  */
 import { timestamp } from '../api/timestamp.ts';
-import type { ModelPromotionStatus } from '../api/generated/types.ts';
 import { isDone, type Action } from '../domain/action.ts';
 import type { Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
@@ -11,17 +10,25 @@ import type { Fact, Model } from '../domain/observed.ts';
 import type { Attempt, Finding } from '../domain/outcome.ts';
 import { planPromotion, type Context, type Plan } from '../domain/plan.ts';
 import { marksFor } from '../domain/provenance.ts';
-import { recordsOf } from '../domain/status.ts';
+import type { Records } from '../domain/record.ts';
 import { applyActions, type ApplyOptions } from './apply.ts';
 import { sha256 } from './digest.ts';
 import { WriteError, type Registry } from './ports.ts';
 
 export interface PassInput {
   readonly promotion: Promotion;
-  readonly status: ModelPromotionStatus | undefined;
+  /** What we remember of the promotion; a one-shot command remembers nothing but what the registry's tags say. */
+  readonly memory: Memory;
   readonly registry: Registry;
   readonly owner: string;
   readonly claimedVersions: Context['claimedVersions'];
+}
+
+export interface Memory {
+  readonly records: (model: Model) => Records;
+  readonly lastDigest: string | undefined;
+  /** The token of the last look that somebody asked for. */
+  readonly handledAt: string | undefined;
 }
 
 export interface PassOptions extends ApplyOptions {
@@ -40,7 +47,7 @@ export async function reconcile(input: PassInput, options: PassOptions, signal: 
   const { promotion, registry } = input;
   const quick = registry.snapshot(promotion.model);
   if (quick !== undefined && !asksForLook(input)) {
-    const plan = planPromotion(promotion, quick, contextOf(input));
+    const plan = planOn(quick, input);
     if (plan.kind === 'UpToDate' || plan.kind === 'Suspended') return { kind: 'Planned', plan, attempt: undefined };
   }
   return registry.exclusive(promotion.model, () => livePass(input, options, signal));
@@ -49,7 +56,7 @@ export async function reconcile(input: PassInput, options: PassOptions, signal: 
 /** What would be done now, from a live reading, without doing it. */
 export async function planLive(input: PassInput, signal: AbortSignal): Promise<PlannedPass> {
   const observed = await input.registry.read(input.promotion.model, signal);
-  const plan = planPromotion(input.promotion, observed, contextOf(input));
+  const plan = planOn(observed, input);
   return { observed, plan, digest: digestOf(input, plan, observed) };
 }
 
@@ -85,7 +92,7 @@ export async function applyPlan(
   const attempt = await applyActions(input.registry, model, actions, digest, options, signal);
   await leaveMarks(input, attempt, model, options, signal);
   const after = await readBack(input, attempt, options, signal);
-  return { kind: 'Planned', plan: planPromotion(input.promotion, after, contextOf(input)), attempt };
+  return { kind: 'Planned', plan: planOn(after, input), attempt };
 }
 
 /** Reads until our writes show, or long enough to believe that somebody undid them. */
@@ -150,16 +157,17 @@ async function leaveMarks(
   }
 }
 
-function contextOf({ status, owner, claimedVersions }: PassInput): Context {
-  return { records: recordsOf(status), owner, claimedVersions };
+function planOn(observed: Fact<Model>, { promotion, memory, owner, claimedVersions }: PassInput): Plan {
+  const records = observed.kind === 'known' ? memory.records(observed.value) : new Map();
+  return planPromotion(promotion, observed, { records, owner, claimedVersions });
 }
 
-function digestOf({ promotion, status }: PassInput, plan: Plan, observed: Fact<Model>): string | undefined {
+function digestOf({ promotion, memory }: PassInput, plan: Plan, observed: Fact<Model>): string | undefined {
   if (plan.kind !== 'Apply' || observed.kind !== 'known') return undefined;
-  return sha256(digestText(promotion, plan.actions, observed.value, status?.lastAppliedDigest));
+  return sha256(digestText(promotion, plan.actions, observed.value, memory.lastDigest));
 }
 
 /** Somebody asked for a look at the registry itself (the reconcileAt annotation). */
-function asksForLook({ promotion, status }: PassInput): boolean {
-  return promotion.reconcileAt !== undefined && promotion.reconcileAt !== status?.lastHandledReconcileAt;
+function asksForLook({ promotion, memory }: PassInput): boolean {
+  return promotion.reconcileAt !== undefined && promotion.reconcileAt !== memory.handledAt;
 }

@@ -1,5 +1,6 @@
 /** The interfaces through which the engine meets the world. Adapters and sources implement them. */
 import type { Listing } from '../api/listing.ts';
+import type { RegistryEntry } from '../domain/catalog.ts';
 import type { Action } from '../domain/action.ts';
 import type { Fact, Model, UnknownReason } from '../domain/observed.ts';
 import type { Mark } from '../domain/provenance.ts';
@@ -71,6 +72,8 @@ export class WriteError extends Error {
 
 /** Finds the registry that a promotion names, if it may use it. */
 export interface Registries {
+  /** Takes over what is declared now, before anything is resolved. */
+  update(declared: ReadonlyMap<string, RegistryEntry>): Promise<void>;
   resolve(reference: RegistryReference): ResolvedRegistry;
 }
 

@@ -50,6 +50,11 @@ const EXPLANATIONS: readonly Explanation[] = [
       `There is no repository at ${url.href}${authenticated ? ', or the credential may not see it' : ', or it is hidden without a credential'}`,
   },
   {
+    pattern: /couldn't find remote ref/,
+    reason: 'BranchNotFound',
+    say: missingBranch,
+  },
+  {
     pattern: /Could not resolve host: (\S+)|Could not resolve proxy: (\S+)/,
     reason: 'Unreachable',
     say: ({ url }) => `The host of ${url.href} is unknown to the name service`,

@@ -13,8 +13,8 @@ import type { Credentials, Tls } from './transport.ts';
 export const OPERATOR_REGISTRY = 'default';
 const OPERATOR_TIMEOUT = 30_000;
 
-/** Reads the keys of a secret, for use towards one origin only. */
-export type SecretReader = (name: string, origin: string) => Promise<ReadonlyMap<string, string>>;
+/** Reads the keys of a secret; with an origin, only if the secret may be sent there. */
+export type SecretReader = (name: string, origin: string | undefined) => Promise<ReadonlyMap<string, string>>;
 
 export interface DirectoryOptions {
   /** The operator's own registry; it wins over a declared one named `default`. */
@@ -147,14 +147,14 @@ export class RegistryDirectory implements Registries {
 
   async #tls({ spec }: ModelRegistry): Promise<Tls> {
     if (spec.tls === undefined) return {};
-    const ca = (await this.#secret(spec.tls.caSecretRef.name, spec.uri)).get('ca.crt');
+    const ca = (await this.#secret(spec.tls.caSecretRef.name)).get('ca.crt');
     if (ca !== undefined) return { ca };
     throw new RegistryError('unauthorised', `secret ${spec.tls.caSecretRef.name} has no key ca.crt`);
   }
 
-  async #secret(name: string, uri: string): Promise<ReadonlyMap<string, string>> {
+  async #secret(name: string, uri?: string): Promise<ReadonlyMap<string, string>> {
     try {
-      return await this.#options.readSecret(name, new URL(uri).origin);
+      return await this.#options.readSecret(name, uri === undefined ? undefined : new URL(uri).origin);
     } catch (error) {
       throw new RegistryError('unauthorised', error instanceof Error ? error.message : 'the secret cannot be read', { cause: error });
     }

@@ -1,0 +1,214 @@
+/**
+ * Every option, once: flag, environment variable, default and help. `--help`, docs/options.md and the parser all
+ * read this table, and this is the one file that reads the environment. All mistakes are reported together.
+ */
+import { parseDuration } from './api/duration.ts';
+
+interface OptionBase {
+  readonly help: string;
+  /** What stands for the value in the help; absent for a switch. */
+  readonly value?: string;
+  readonly short?: string;
+  /** Environment variables that are read after MODELPROMOTION_… */
+  readonly alsoFrom?: readonly string[];
+  /** How the default reads in the help, where it depends. */
+  readonly defaultHelp?: string;
+}
+
+type Option = OptionBase &
+  (
+    | { readonly type: 'text'; readonly default?: string }
+    | { readonly type: 'switch' }
+    | { readonly type: 'duration'; readonly default: string; readonly least?: string }
+    | { readonly type: 'integer'; readonly default: number; readonly least: number; readonly most: number }
+    | { readonly type: 'choice'; readonly choices: readonly string[]; readonly default?: string }
+  );
+
+export const OPTIONS = {
+  source: {
+    type: 'choice',
+    choices: ['git', 'folder'],
+    value: 'KIND',
+    help: 'where manifests come from: git or folder',
+    defaultHelp: 'git when --git-url is given',
+  },
+  path: { type: 'text', default: '.', value: 'PATH', help: 'folder, or path inside the repository, that holds the manifests' },
+  'git-url': { type: 'text', value: 'URL', help: 'the repository to watch (https; http on loopback or with --git-allow-http)' },
+  'git-branch': { type: 'text', default: 'main', value: 'NAME', help: 'the branch to watch' },
+  'git-interval': { type: 'duration', default: '30s', least: '100ms', value: 'DURATION', help: 'how often to ask the server whether the branch moved' },
+  'git-secret': {
+    type: 'text',
+    value: 'NAME',
+    help: 'secret of --secrets-dir with username and password, or bearerToken, and ca.crt where needed',
+  },
+  'git-allow-http': { type: 'switch', help: 'send credentials over plain http to other hosts too' },
+  'git-allow-file': { type: 'switch', help: 'allow file:// repositories' },
+  'status-branch': {
+    type: 'text',
+    default: 'modelpromotion/status',
+    value: 'NAME',
+    help: 'branch that statuses are written to; empty turns it off',
+  },
+  'status-secret': { type: 'text', value: 'NAME', help: 'secret with the credential that may write the status branch', defaultHelp: '--git-secret' },
+  'secrets-dir': { type: 'text', value: 'DIR', help: 'folder of secrets: DIR/<secret name>/<key>, one file a key' },
+  'registry-uri': {
+    type: 'text',
+    value: 'URL',
+    alsoFrom: ['MLFLOW_REGISTRY_URI', 'MLFLOW_TRACKING_URI'],
+    help: 'address of the MLflow server that is the registry named default',
+  },
+  'sweep-interval': { type: 'duration', default: '60s', least: '1s', value: 'DURATION', help: 'how often the registry of --registry-uri is looked at' },
+  installation: {
+    type: 'text',
+    default: 'default',
+    value: 'NAME',
+    help: 'who we are among the controllers that share a registry or a status branch',
+  },
+  'namespace-labels': {
+    type: 'text',
+    value: 'FILE',
+    help: 'YAML file that gives namespaces their labels (NAMESPACE: {KEY: VALUE}), for access to registries of other namespaces',
+  },
+  'allow-empty': { type: 'switch', help: 'a source that holds no manifest any more means what it says' },
+  'cache-dir': { type: 'text', value: 'DIR', help: 'where the git mirror is kept', defaultHelp: 'a folder of the user’s cache' },
+  workers: { type: 'integer', default: 8, least: 1, most: 256, value: 'N', help: 'promotions handled at once' },
+  listen: { type: 'text', default: '127.0.0.1:8080', value: 'ADDRESS', help: 'address of /healthz, /readyz, /metrics and /status' },
+  server: { type: 'text', value: 'URL', help: 'the controller to ask', default: 'http://127.0.0.1:8080' },
+  timeout: { type: 'duration', default: '5m', least: '1s', value: 'DURATION', help: 'how long to wait' },
+  output: { type: 'choice', choices: ['table', 'json', 'yaml', 'markdown'], default: 'table', short: 'o', value: 'FORMAT', help: 'table, json, yaml or markdown' },
+  'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending' },
+  yes: { type: 'switch', short: 'y', help: 'apply without asking' },
+  'log-level': { type: 'choice', choices: ['debug', 'info', 'warn', 'error', 'silent'], default: 'info', value: 'LEVEL', help: 'debug, info, warn, error or silent' },
+  'log-format': { type: 'choice', choices: ['pretty', 'json'], value: 'FORMAT', help: 'pretty or json', defaultHelp: 'pretty on a terminal, else json' },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+type ValueOf<O> = O extends { type: 'switch' }
+  ? boolean
+  : O extends { type: 'duration' | 'integer' }
+    ? number
+    : O extends { type: 'choice'; choices: readonly (infer C)[] }
+      ? O extends { default: string }
+        ? C
+        : C | undefined
+      : O extends { default: string }
+        ? string
+        : string | undefined;
+
+/** The values of some options. Durations are milliseconds. */
+export type Config<N extends OptionName> = { readonly [K in N]: ValueOf<(typeof OPTIONS)[K]> };
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The options are not usable as given: one sentence a mistake. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(mistakes.join('\n'));
+    this.mistakes = mistakes;
+  }
+}
+
+export function environment(): Environment {
+  return process.env;
+}
+
+export function variableOf(name: string): string {
+  return `MODELPROMOTION_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** Flag before variable before default. @throws ConfigError with everything that is wrong. */
+export function resolveOptions<N extends OptionName>(
+  names: readonly N[],
+  flags: Readonly<Record<string, unknown>>,
+  env: Environment,
+): Config<N> {
+  const mistakes: string[] = [];
+  const values = names.map((name) => {
+    const { text, origin } = find(name, flags, env);
+    const value = text === undefined ? defaultOf(OPTIONS[name]) : parse(OPTIONS[name], text);
+    if (value instanceof Mistake) mistakes.push(`${origin}: ${value.sentence}`);
+    return [name, value];
+  });
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return Object.fromEntries(values) as Config<N>;
+}
+
+/** How the default of an option reads in help and docs; undefined when there is none. */
+export function describeDefault(option: Option): string | undefined {
+  if (option.defaultHelp !== undefined) return option.defaultHelp;
+  return 'default' in option && option.default !== undefined ? String(option.default) : undefined;
+}
+
+function find(
+  name: OptionName,
+  flags: Readonly<Record<string, unknown>>,
+  env: Environment,
+): { text: string | undefined; origin: string } {
+  const flag = flags[name];
+  if (flag !== undefined) return { text: String(flag), origin: `--${name}` };
+  const option: Option = OPTIONS[name];
+  for (const variable of [variableOf(name), ...(option.alsoFrom ?? [])]) {
+    const text = env[variable];
+    const given = option.type === 'text' ? text !== undefined && !(text === '' && option.alsoFrom) : (text ?? '') !== '';
+    if (given) return { text, origin: variable };
+  }
+  return { text: undefined, origin: `--${name}` };
+}
+
+class Mistake {
+  readonly sentence: string;
+  constructor(sentence: string) {
+    this.sentence = sentence;
+  }
+}
+
+function defaultOf(option: Option): string | number | boolean | undefined {
+  if (option.type === 'switch') return false;
+  return option.type === 'duration' ? parseDuration(option.default) : option.default;
+}
+
+function parse(option: Option, text: string): string | number | boolean | Mistake {
+  switch (option.type) {
+    case 'text':
+      return text;
+    case 'switch':
+      return parseSwitch(text);
+    case 'duration':
+      return parseDurationOption(text, option.least);
+    case 'integer':
+      return parseInteger(text, option);
+    case 'choice':
+      return option.choices.includes(text)
+        ? text
+        : new Mistake(`${JSON.stringify(text)} is not one of ${option.choices.join(', ')}`);
+    default:
+      return option satisfies never;
+  }
+}
+
+function parseSwitch(text: string): boolean | Mistake {
+  if (['true', '1', 'yes'].includes(text.toLowerCase())) return true;
+  if (['false', '0', 'no'].includes(text.toLowerCase())) return false;
+  return new Mistake(`${JSON.stringify(text)} is neither true nor false`);
+}
+
+function parseInteger(text: string, { least, most }: { least: number; most: number }): number | Mistake {
+  const value = Number(text);
+  return /^\d+$/.test(text) && value >= least && value <= most
+    ? value
+    : new Mistake(`${JSON.stringify(text)} is not a whole number from ${least} to ${most}`);
+}
+
+function parseDurationOption(text: string, least = '0s'): number | Mistake {
+  try {
+    const ms = parseDuration(text);
+    if (ms < parseDuration(least)) return new Mistake(`${text} is shorter than ${least}`);
+    return ms <= parseDuration('576h') ? ms : new Mistake(`${text} is longer than 576h`);
+  } catch {
+    return new Mistake(`${JSON.stringify(text)} is not a duration; write 30s, 5m or 1h30m`);
+  }
+}
