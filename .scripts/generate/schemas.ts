@@ -5,10 +5,20 @@ const banner = '// Generated from crds/ by `npm run generate`. Do not edit.';
 
 export function schemasModule(crds: readonly Crd[]): string {
   const constants = crds.map((crd) => {
-    const schema = JSON.stringify(closed(manifestSchema(crd), false), null, 2);
-    return `/** ${crd.kind}: ${crd.description} */\nexport const ${lowerFirst(crd.kind)}Schema = ${schema};\n`;
+    const name = lowerFirst(crd.kind);
+    return [
+      `/** ${crd.kind}: ${crd.description} */`,
+      `export const ${name}Schema = ${json(manifestSchema(crd))};\n`,
+      ...(crd.kind === 'ModelPromotion'
+        ? [`/** Its status, as it is read back. */`, `export const ${name}StatusSchema = ${json(crd.status)};\n`]
+        : []),
+    ].join('\n');
   });
   return `${banner}\n\n${constants.join('\n')}`;
+}
+
+function json(schema: Schema): string {
+  return JSON.stringify(closed(schema, false), null, 2);
 }
 
 /** The schema with every object closed but maps, without what only Kubernetes understands. */

@@ -4,6 +4,7 @@
  */
 export const REASONS = {
   UpToDate: 'ready',
+  Reachable: 'ready',
   NoCandidate: 'waiting',
   Suspended: 'ready',
   DriftReported: 'ready',

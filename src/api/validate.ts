@@ -2,8 +2,8 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Finding } from './finding.ts';
 import { isFields } from './fields.ts';
-import { modelPromotionSchema, modelRegistrySchema } from './generated/schemas.ts';
-import type { ModelPromotion, ModelRegistry } from './generated/types.ts';
+import { modelPromotionSchema, modelPromotionStatusSchema, modelRegistrySchema } from './generated/schemas.ts';
+import type { ModelPromotion, ModelPromotionStatus, ModelRegistry } from './generated/types.ts';
 import { fromJsonPointer, type Path } from './path.ts';
 import { patternInWords } from './patterns.ts';
 import { clip, quote } from './quote.ts';
@@ -21,6 +21,13 @@ const validators: Readonly<Record<Kind, ValidateFunction<ModelPromotion | ModelR
   ModelPromotion: ajv.compile(modelPromotionSchema),
   ModelRegistry: ajv.compile(modelRegistrySchema),
 };
+
+const checkStatus = ajv.compile<ModelPromotionStatus>(modelPromotionStatusSchema);
+
+/** Whether a value that was read back is a promotion's status. */
+export function isStatus(value: unknown): value is ModelPromotionStatus {
+  return checkStatus(value);
+}
 
 /** The text of the plain scalar at a path, as it was typed. */
 export type SourceOf = (path: Path) => string | undefined;

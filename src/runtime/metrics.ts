@@ -27,12 +27,16 @@ export class Metrics {
   }
 
   /** A gauge whose value is read when it is asked for. */
-  gauge(name: string, help: string, read: () => readonly (readonly [Record<string, string>, number])[]): void {
-    const labelNames = Object.keys(read()[0]?.[0] ?? {});
+  gauge(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: () => readonly (readonly [Record<string, string>, number])[],
+  ): void {
     new Gauge({
       name,
       help,
-      labelNames,
+      labelNames: [...labelNames],
       registers: [this.#registry],
       collect() {
         this.reset();

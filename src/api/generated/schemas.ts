@@ -234,6 +234,241 @@ export const modelPromotionSchema = {
   "additionalProperties": false
 };
 
+/** Its status, as it is read back. */
+export const modelPromotionStatusSchema = {
+  "type": "object",
+  "default": {
+    "observedGeneration": -1
+  },
+  "properties": {
+    "observedGeneration": {
+      "type": "integer"
+    },
+    "conditions": {
+      "type": "array",
+      "maxItems": 16,
+      "items": {
+        "type": "object",
+        "required": [
+          "type",
+          "status",
+          "reason",
+          "message",
+          "lastTransitionTime"
+        ],
+        "properties": {
+          "type": {
+            "type": "string",
+            "maxLength": 64
+          },
+          "status": {
+            "type": "string",
+            "enum": [
+              "True",
+              "False",
+              "Unknown"
+            ]
+          },
+          "reason": {
+            "type": "string",
+            "maxLength": 128
+          },
+          "message": {
+            "type": "string",
+            "maxLength": 4096
+          },
+          "observedGeneration": {
+            "type": "integer"
+          },
+          "lastTransitionTime": {
+            "type": "string"
+          }
+        },
+        "additionalProperties": false
+      }
+    },
+    "summary": {
+      "type": "object",
+      "properties": {
+        "stages": {
+          "type": "string"
+        },
+        "aliases": {
+          "type": "string"
+        },
+        "ready": {
+          "type": "string"
+        },
+        "reason": {
+          "type": "string"
+        },
+        "lastChange": {
+          "type": "string"
+        }
+      },
+      "additionalProperties": false
+    },
+    "targets": {
+      "type": "array",
+      "maxItems": 64,
+      "items": {
+        "type": "object",
+        "required": [
+          "target"
+        ],
+        "properties": {
+          "target": {
+            "type": "string"
+          },
+          "desired": {
+            "type": "string"
+          },
+          "current": {
+            "type": "string"
+          },
+          "previous": {
+            "type": "string"
+          },
+          "since": {
+            "type": "string"
+          },
+          "candidateFrom": {
+            "type": "string"
+          },
+          "state": {
+            "type": "string",
+            "enum": [
+              "UpToDate",
+              "Pending",
+              "Drifted",
+              "Blocked",
+              "Waiting"
+            ]
+          },
+          "reason": {
+            "type": "string"
+          },
+          "message": {
+            "type": "string"
+          },
+          "applied": {
+            "type": "object",
+            "required": [
+              "version",
+              "how"
+            ],
+            "properties": {
+              "version": {
+                "type": "string"
+              },
+              "how": {
+                "type": "string",
+                "enum": [
+                  "Applied",
+                  "Found"
+                ]
+              },
+              "creationTimestamp": {
+                "type": "integer"
+              },
+              "source": {
+                "type": "string"
+              },
+              "runId": {
+                "type": "string"
+              },
+              "description": {
+                "type": "string"
+              },
+              "tags": {
+                "type": "object",
+                "additionalProperties": {
+                  "type": "string"
+                }
+              }
+            },
+            "additionalProperties": false
+          }
+        },
+        "additionalProperties": false
+      }
+    },
+    "plan": {
+      "type": "object",
+      "properties": {
+        "digest": {
+          "type": "string"
+        },
+        "actions": {
+          "type": "array",
+          "maxItems": 500,
+          "items": {
+            "type": "string"
+          }
+        }
+      },
+      "additionalProperties": false
+    },
+    "history": {
+      "type": "array",
+      "maxItems": 10,
+      "items": {
+        "type": "object",
+        "required": [
+          "target",
+          "to",
+          "time"
+        ],
+        "properties": {
+          "target": {
+            "type": "string"
+          },
+          "from": {
+            "type": "string"
+          },
+          "to": {
+            "type": "string"
+          },
+          "cause": {
+            "type": "string",
+            "enum": [
+              "Promotion",
+              "Drift",
+              "Release"
+            ]
+          },
+          "revision": {
+            "type": "string"
+          },
+          "digest": {
+            "type": "string"
+          },
+          "time": {
+            "type": "string"
+          },
+          "by": {
+            "type": "string"
+          }
+        },
+        "additionalProperties": false
+      }
+    },
+    "lastAttemptedRevision": {
+      "type": "string"
+    },
+    "lastAppliedRevision": {
+      "type": "string"
+    },
+    "lastAppliedDigest": {
+      "type": "string"
+    },
+    "lastHandledReconcileAt": {
+      "type": "string"
+    }
+  },
+  "additionalProperties": false
+};
+
 /** ModelRegistry: An MLflow Model Registry, how to reach it and who may refer to it. */
 export const modelRegistrySchema = {
   "type": "object",

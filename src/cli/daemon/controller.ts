@@ -1,0 +1,236 @@
+/**
+ * The daemon: a source that is polled, registries that are swept, a queue of promotions between them and a few
+ * workers, and statuses that go back. It decides nothing: the engine does.
+ */
+import type { Listing } from '../../api/listing.ts';
+import type { ModelPromotion } from '../../api/generated/types.ts';
+import type { Listed, RegistryDirectory } from '../../adapters/mlflow/directory.ts';
+import type { MlflowRegistry, Sweep } from '../../adapters/mlflow/registry.ts';
+import type { Next } from '../../domain/outcome.ts';
+import type { Engine } from '../../reconcile/engine.ts';
+import { SourceError, type Source } from '../../reconcile/ports.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { WorkQueue } from '../../runtime/queue.ts';
+import { backoff, jitter, sleep } from '../../runtime/time.ts';
+import type { ControllerMetrics } from './metrics.ts';
+import type { StatusWriter } from './status-writer.ts';
+
+/** How long a pass that has begun may take to end once we are asked to stop. */
+const DRAIN = 20_000;
+const SOURCE_RETRY = { base: 1_000, max: 60_000 };
+const SWEEP_RETRY = { base: 1_000, max: 60_000 };
+
+export interface ControllerOptions {
+  readonly engine: Engine;
+  readonly source: Source;
+  /** Reads what was remembered before a restart. */
+  readonly restore: (signal: AbortSignal) => Promise<readonly ModelPromotion[]>;
+  readonly directory: RegistryDirectory;
+  readonly queue: WorkQueue;
+  readonly statusWriter: StatusWriter | undefined;
+  readonly workers: number;
+  /** Milliseconds between looks at the source. */
+  readonly pollInterval: number;
+  readonly logger: Logger;
+  readonly metrics: ControllerMetrics;
+}
+
+/** The source, as `GET /status` and `/readyz` tell of it. */
+export interface SourceState {
+  readonly lastPolled: number | undefined;
+  readonly failure: { readonly reason: string; readonly message: string } | undefined;
+  readonly listed: boolean;
+}
+
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #sweeps = new Map<string, { registry: MlflowRegistry; stop: AbortController; done: Promise<void> }>();
+  #source: SourceState = { lastPolled: undefined, failure: undefined, listed: false };
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+  }
+
+  get source(): SourceState {
+    return this.#source;
+  }
+
+  /** Runs until the signal aborts, then finishes what has begun. */
+  async run(stop: AbortSignal): Promise<void> {
+    const { queue, workers, statusWriter, logger, source, directory } = this.#options;
+    await this.#restore(stop);
+    const kill = new AbortController();
+    const writing = new AbortController();
+    const work = Array.from({ length: workers }, () => this.#work(kill.signal));
+    const writes = statusWriter?.run(writing.signal) ?? Promise.resolve();
+    await this.#followSource(stop);
+    logger.info({}, 'stopping: what has begun is finished');
+    queue.close();
+    for (const sweep of this.#sweeps.values()) sweep.stop.abort(new Error('stopping'));
+    const patience = setTimeout(() => kill.abort(new Error('stopping')), DRAIN);
+    await Promise.all([...work, ...[...this.#sweeps.values()].map(({ done }) => done)]);
+    clearTimeout(patience);
+    writing.abort(new Error('stopping'));
+    await writes;
+    await statusWriter?.flush(AbortSignal.timeout(DRAIN));
+    await Promise.all([source.close(), directory.close()]);
+  }
+
+  /** Our memory comes first: without it a change by hand would pass for a new promotion. */
+  async #restore(stop: AbortSignal): Promise<void> {
+    const { engine, restore, logger } = this.#options;
+    for (let attempt = 0; !stop.aborted; attempt += 1) {
+      try {
+        const documents = await restore(stop);
+        engine.restore(documents);
+        if (documents.length > 0) logger.info({ promotions: documents.length }, 'remembered statuses were read');
+        return;
+      } catch (error) {
+        this.#sourceFailed(error);
+        await sleep(backoff(attempt, SOURCE_RETRY), stop);
+      }
+    }
+  }
+
+  async #followSource(stop: AbortSignal): Promise<void> {
+    const { pollInterval } = this.#options;
+    let failures = 0;
+    while (!stop.aborted) {
+      failures = (await this.#poll(stop)) ? 0 : failures + 1;
+      const wait = failures === 0 ? jitter(pollInterval) : Math.max(pollInterval, backoff(failures, SOURCE_RETRY));
+      await sleep(wait, stop);
+    }
+  }
+
+  async #poll(stop: AbortSignal): Promise<boolean> {
+    const { source, metrics } = this.#options;
+    const started = performance.now();
+    const seconds = (): number => (performance.now() - started) / 1_000;
+    try {
+      const listing = await source.poll(stop);
+      metrics.polled(listing === undefined ? 'unchanged' : 'changed', seconds());
+      if (this.#source.failure !== undefined) this.#options.logger.info({}, 'the source can be read again');
+      this.#source = { lastPolled: Date.now(), failure: undefined, listed: true };
+      if (listing !== undefined) await this.#accept(listing);
+      return true;
+    } catch (error) {
+      if (stop.aborted) return true;
+      metrics.polled('failed', seconds());
+      this.#sourceFailed(error);
+      return false;
+    }
+  }
+
+  #sourceFailed(error: unknown): void {
+    if (!(error instanceof SourceError)) this.#options.logger.error({ err: error }, 'a look at the source failed unexpectedly');
+    const { reason, message } =
+      error instanceof SourceError ? error : new SourceError('Unreachable', 'an unexpected error; see the log');
+    const known = this.#source.failure?.message === message;
+    this.#source = { ...this.#source, failure: { reason, message } };
+    if (!known) this.#options.logger.warn({ reason, detail: message }, 'the source cannot be read; what was declared last still holds');
+  }
+
+  async #accept(listing: Listing): Promise<void> {
+    const { engine, directory, logger, queue } = this.#options;
+    const { revision, promotions, registries, problems, ignored } = listing;
+    const counts = { promotions: promotions.length, registries: registries.length, problems: problems.length, ignored };
+    logger.info({ revision, ...counts }, 'a revision was read');
+    const keys = await engine.accept(listing);
+    this.#followRegistries(directory.list());
+    for (const key of keys) if (!this.#awaitsSweep(key)) queue.add(key);
+  }
+
+  /** Promotions of a registry that was never looked at wait for its first sweep, which serves them all. */
+  #awaitsSweep(key: string): boolean {
+    const { engine, directory } = this.#options;
+    const promotion = engine.catalog.entries.get(key)?.promotion;
+    const resolved = promotion === undefined ? undefined : directory.resolve(promotion);
+    if (resolved?.kind !== 'found') return false;
+    const { health } = directory.list().find(({ address }) => address === resolved.address)?.registry ?? {};
+    return health !== undefined && health.lastSweep === undefined && health.failure === undefined;
+  }
+
+  #followRegistries(listed: readonly Listed[]): void {
+    const current = new Map(listed.map((one) => [one.key, one]));
+    for (const [key, sweep] of this.#sweeps) {
+      if (current.get(key)?.registry === sweep.registry) continue;
+      sweep.stop.abort(new Error('no longer declared'));
+      this.#sweeps.delete(key);
+    }
+    for (const one of listed) {
+      if (this.#sweeps.has(one.key)) continue;
+      const stop = new AbortController();
+      const done = this.#sweep(one, stop.signal);
+      this.#sweeps.set(one.key, { registry: one.registry, stop, done });
+    }
+  }
+
+  /** Looks at one registry again and again, and wakes the promotions that its changes concern. */
+  async #sweep(listed: Listed, signal: AbortSignal): Promise<void> {
+    const { engine, queue } = this.#options;
+    let failures = 0;
+    for (let known = false; !signal.aborted; ) {
+      const sweep = await this.#sweepOnce(listed, failures, signal);
+      if (signal.aborted) return;
+      const turned = sweep === undefined ? failures === 0 : !known || failures > 0;
+      const models = turned ? undefined : (sweep?.changed ?? []);
+      for (const promotion of engine.keysOf(listed.address, models)) queue.add(promotion);
+      if (turned && sweep !== undefined) this.#tellSweep(listed, sweep);
+      known ||= sweep !== undefined;
+      failures = sweep === undefined ? failures + 1 : 0;
+      const { sweepInterval } = listed;
+      await sleep(failures === 0 ? jitter(sweepInterval) : Math.min(sweepInterval, backoff(failures, SWEEP_RETRY)), signal);
+    }
+  }
+
+  async #sweepOnce({ key, registry }: Listed, failures: number, signal: AbortSignal): Promise<Sweep | undefined> {
+    const { logger } = this.#options;
+    try {
+      const sweep = await registry.sweep(signal);
+      if (sweep === undefined && failures === 0) {
+        logger.warn({ registry: key, reason: registry.health.failure?.reason, detail: registry.health.failure?.message }, 'a registry cannot be read');
+      }
+      return sweep;
+    } catch (error) {
+      if (!signal.aborted) logger.error({ registry: key, err: error }, 'a sweep failed unexpectedly; it is tried again');
+      return undefined;
+    }
+  }
+
+  #tellSweep({ key, registry }: Listed, { kind, duration, requests }: Sweep): void {
+    const { counts, capabilities, connections } = registry.health;
+    this.#options.logger.info(
+      { registry: key, server: capabilities?.version, connections, ...counts, sweep: kind, milliseconds: Math.round(duration), requests },
+      'a registry was read',
+    );
+  }
+
+  async #work(kill: AbortSignal): Promise<void> {
+    const { queue } = this.#options;
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      this.#schedule(key, await this.#handle(key, kill));
+      queue.done(key);
+    }
+  }
+
+  /** One promotion's defect must not stop the others. */
+  async #handle(key: string, kill: AbortSignal): Promise<Next> {
+    try {
+      return await this.#options.engine.handle(key, kill);
+    } catch (error) {
+      if (!kill.aborted) this.#options.logger.error({ promotion: key, err: error }, 'a pass failed unexpectedly; it is tried again');
+      return { kind: 'Retry' };
+    }
+  }
+
+  #schedule(key: string, next: Next): void {
+    const { queue } = this.#options;
+    if (next.kind === 'Retry') {
+      queue.retry(key);
+      return;
+    }
+    queue.forget(key);
+    if (next.kind === 'Now') queue.add(key);
+    else if (next.kind === 'After') queue.addAfter(key, jitter(next.ms));
+  }
+}

@@ -1,0 +1,103 @@
+/** Brings statuses to the status branch: all that changed in one pass are one commit, and a refusal is one warning. */
+import { toYaml } from '../../api/yaml.ts';
+import { SourceError, type StatusStore } from '../../reconcile/ports.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { backoff, sleep } from '../../runtime/time.ts';
+
+/** A pass over many promotions is one commit, but nobody waits longer than this for it. */
+const LONGEST_WAIT = 2_000;
+const SETTLE = 100;
+const RETRY = { base: 2_000, max: 5 * 60_000 };
+
+export interface StatusWriterOptions {
+  readonly store: StatusStore;
+  /** The document of a key as it stands; undefined when there is none any more. */
+  readonly documentOf: (key: string) => unknown;
+  /** Resolves when no promotion is being handled. */
+  readonly idle: () => Promise<void>;
+  readonly revision: () => string | undefined;
+  readonly logger: Logger;
+  readonly written: (result: 'ok' | 'failed') => void;
+}
+
+export class StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #dirty = new Set<string>();
+  #wake: (() => void) | undefined;
+
+  constructor(options: StatusWriterOptions) {
+    this.#options = options;
+  }
+
+  /** The status of this key is to be written. */
+  changed(key: string): void {
+    this.#dirty.add(key);
+    this.#wake?.();
+  }
+
+  /** Writes whatever changes, until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    while (!signal.aborted) {
+      if (this.#dirty.size === 0) await this.#nextChange(signal);
+      await this.#settled(signal);
+      if (signal.aborted) return;
+      failures = (await this.flush(signal, failures)) ? 0 : failures + 1;
+      if (failures > 0) await sleep(backoff(failures, RETRY), signal);
+    }
+  }
+
+  /** Writes all that is due in one commit. False when that failed; it is then due still. */
+  async flush(signal: AbortSignal, failures = 0): Promise<boolean> {
+    const { store, documentOf, revision, logger, written } = this.#options;
+    const keys = [...this.#dirty];
+    if (keys.length === 0) return true;
+    this.#dirty.clear();
+    const files = new Map(keys.map((key) => [pathOf(key), render(documentOf(key))]));
+    try {
+      await store.write(files, message(keys, revision()), signal);
+      written('ok');
+      return true;
+    } catch (error) {
+      if (!(error instanceof SourceError) && !signal.aborted) throw error;
+      for (const key of keys) this.#dirty.add(key);
+      written('failed');
+      const detail = error instanceof Error ? error.message : String(error);
+      if (failures === 0 && !signal.aborted) {
+        logger.warn({ detail }, 'statuses cannot be written to the status branch; promotions go on, and it is tried again');
+      }
+      return false;
+    }
+  }
+
+  async #nextChange(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    this.#wake = undefined;
+  }
+
+  /** Until the pass is over, but not for ever. */
+  async #settled(signal: AbortSignal): Promise<void> {
+    await sleep(SETTLE, signal);
+    const patience = new AbortController();
+    await Promise.race([this.#options.idle(), sleep(LONGEST_WAIT, AbortSignal.any([signal, patience.signal]))]);
+    patience.abort();
+  }
+}
+
+/** `<namespace>/<name>.yaml`, below the installation's folder. */
+export function pathOf(key: string): string {
+  return `${key}.yaml`;
+}
+
+function render(document: unknown): string | null {
+  return document === undefined ? null : toYaml(document);
+}
+
+function message(keys: readonly string[], revision: string | undefined): string {
+  const subject = keys.length === 1 ? `Status of ${keys[0] ?? ''}` : `Status of ${keys.length} promotions`;
+  const trailer = revision === undefined ? '' : `\n\nModelPromotion-Revision: ${revision}`;
+  return `${subject}${trailer}`;
+}
