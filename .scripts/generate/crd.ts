@@ -52,7 +52,10 @@ interface CrdDocument {
 /** Reads every CRD of the folder, in the order of the file names. */
 export function readCrds(folder: string): Crd[] {
   const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
-  return files.sort().map((name) => toCrd(parse(readFileSync(join(folder, name), 'utf8')) as CrdDocument));
+  return files.sort().map((name) => {
+    const document: CrdDocument = parse(readFileSync(join(folder, name), 'utf8'));
+    return toCrd(document);
+  });
 }
 
 function toCrd({ spec: { group, names, versions } }: CrdDocument): Crd {

@@ -10,15 +10,20 @@ export function schemasModule(crds: readonly Crd[]): string {
       `/** ${crd.kind}: ${crd.description} */`,
       `export const ${name}Schema = ${json(manifestSchema(crd))};\n`,
       ...(crd.kind === 'ModelPromotion'
-        ? [`/** Its status, as it is read back. */`, `export const ${name}StatusSchema = ${json(crd.status)};\n`]
+        ? [
+            `/** Its status, as it is read back. */`,
+            `export const ${name}StatusSchema = ${json(crd.status)};\n`,
+          ]
         : []),
     ].join('\n');
   });
   return `${banner}\n\n${constants.join('\n')}`;
 }
 
+/** The schema as a constant. There is nothing into which a default of the root could be filled. */
 function json(schema: Schema): string {
-  return JSON.stringify(closed(schema, false), null, 2);
+  const { default: _root, ...rest } = closed(schema, false);
+  return JSON.stringify(rest, null, 2);
 }
 
 /** The schema with every object closed but maps, without what only Kubernetes understands. */

@@ -90,6 +90,8 @@ function declaredTwice({ identity, nameLocation }: Declaration, { location }: De
 /** A document, or an item of a List inside one. */
 interface Manifest {
   readonly tree: Tree;
+  /** What is wrong with the text of the document. */
+  readonly findings: readonly Finding[];
   readonly value: unknown;
   /** Path of the manifest inside its document. */
   readonly base: Path;
@@ -108,7 +110,7 @@ class FileReader {
   }
 
   result(): FileResult {
-    const problems = this.#problems.toSorted(byPlace);
+    const problems = withoutRepetition(this.#problems).sort(byPlace);
     const rest = problems.splice(mostProblems);
     const [next] = rest;
     if (next)
@@ -135,46 +137,36 @@ class FileReader {
     if (!root) return;
     const tree = readTree(root);
     if (tree.value === undefined) return this.#report(tree, tree.findings);
-    const isOurs = this.#readManifest({ tree, value: tree.value, base: [] });
-    if (isOurs && directive !== undefined) {
-      this.refuse({ offset: directive, message: 'YAML directives are not supported; remove the line' });
-    }
+    const findings = directive === undefined ? tree.findings : [...tree.findings, noDirectives(directive)];
+    this.#readManifest({ tree, findings, value: tree.value, base: [] });
   }
 
-  /** Reads one manifest. Answers whether it is, or was meant to be, one of our kinds. */
-  #readManifest(manifest: Manifest): boolean {
+  #readManifest(manifest: Manifest): void {
     const { tree, value, base } = manifest;
     const classification = classify(value);
     switch (classification.is) {
       case 'list':
-        return this.#readList(manifest, classification.items);
+        return classification.items.forEach((item, index) => {
+          this.#readManifest({ ...manifest, value: item, base: [...base, 'items', index] });
+        });
       case 'ours':
-        this.#readObject(manifest, classification.kind);
-        return true;
+        return this.#readObject(manifest, classification.kind);
       case 'mistaken': {
         const { kind, findings } = classification;
-        this.#report(tree, below(base, findings), kind && identify(kind, value));
-        return true;
+        return this.#report(tree, below(base, findings), kind && identify(kind, value));
       }
       case 'foreign':
         this.#ignored += value === null ? 0 : 1;
-        return false;
+        return;
       default:
-        return classification satisfies never;
+        classification satisfies never;
     }
   }
 
-  #readList({ tree, base }: Manifest, items: readonly unknown[]): boolean {
-    const ours = items.filter((value, index) =>
-      this.#readManifest({ tree, value, base: [...base, 'items', index] }),
-    );
-    return ours.length > 0;
-  }
-
-  #readObject({ tree, value, base }: Manifest, kind: Kind): void {
+  #readObject({ tree, findings: before, value, base }: Manifest, kind: Kind): void {
     const identity = identify(kind, value);
     const findings = new Findings();
-    findings.add(...tree.findings.filter(({ path }) => startsWith(path, base)));
+    findings.add(...before.filter(({ path }) => path.length === 0 || startsWith(path, base)));
     const validated = validate(kind, value, (path) => tree.sourceOf([...base, ...path]));
     findings.add(...below(base, validated.findings));
     findings.add(...below(base, checkRules(kind, value)));
@@ -198,6 +190,21 @@ class FileReader {
   #at(offset: number): Location {
     return { file: this.#file, ...this.#lines.at(offset) };
   }
+}
+
+function noDirectives(offset: number): Finding {
+  return { path: [], at: offset, message: 'YAML directives are not supported; remove the line' };
+}
+
+/** One mistake in a part that several aliases repeat is one problem. */
+function withoutRepetition(problems: readonly Problem[]): Problem[] {
+  const told = new Set<string>();
+  return problems.filter(({ line, column, message }) => {
+    const mistake = `${line}:${column} ${message}`;
+    const isNew = !told.has(mistake);
+    told.add(mistake);
+    return isNew;
+  });
 }
 
 function locationOf({ file, line, column }: Location): Location {

@@ -237,9 +237,6 @@ export const modelPromotionSchema = {
 /** Its status, as it is read back. */
 export const modelPromotionStatusSchema = {
   "type": "object",
-  "default": {
-    "observedGeneration": -1
-  },
   "properties": {
     "observedGeneration": {
       "type": "integer"

@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { combine, mostProblems, parseFile, type FileResult } from '../../../src/api/documents.ts';
+
+function parse(text: string, file = 'm.yaml'): FileResult {
+  return parseFile(file, new TextEncoder().encode(text));
+}
+
+function promotion(name: string, namespace = 'ml'): string {
+  return `apiVersion: modelpromotion.dev/v1alpha1
+kind: ModelPromotion
+metadata: { name: ${name}, namespace: ${namespace} }
+spec: { model: churn, aliases: [{ name: champion, version: "3" }] }
+`;
+}
+
+function listingOf(...files: FileResult[]) {
+  return combine(files, 'main@sha1:abc');
+}
+
+describe('a file', () => {
+  it('gives objects with all defaults, and the place of each', () => {
+    const [first, second] = parse(`# ours\n${promotion('a')}---\n${promotion('b')}`).declarations;
+    expect(first).toEqual({
+      identity: { kind: 'ModelPromotion', namespace: 'ml', name: 'a' },
+      location: { file: 'm.yaml', line: 2, column: 1 },
+      nameLocation: { file: 'm.yaml', line: 4, column: 19 },
+      object: {
+        apiVersion: 'modelpromotion.dev/v1alpha1',
+        kind: 'ModelPromotion',
+        metadata: { name: 'a', namespace: 'ml' },
+        spec: {
+          registryRef: { name: 'default' },
+          model: 'churn',
+          stages: [],
+          aliases: [{ name: 'champion', version: '3' }],
+          drift: 'Revert',
+          deletionPolicy: 'Orphan',
+          interval: '5m',
+          suspend: false,
+        },
+      },
+    });
+    expect(second?.location.line).toBe(7);
+  });
+
+  it('gives registries with all defaults, in the namespace "default" when none is named', () => {
+    const text =
+      'apiVersion: modelpromotion.dev/v1alpha1\nkind: ModelRegistry\nmetadata: { name: r }\nspec: { uri: "http://a" }\n';
+    expect(parse(text).declarations[0]?.object).toEqual({
+      apiVersion: 'modelpromotion.dev/v1alpha1',
+      kind: 'ModelRegistry',
+      metadata: { name: 'r', namespace: 'default' },
+      spec: {
+        uri: 'http://a',
+        sweepInterval: '60s',
+        limits: { concurrency: 4, requestTimeout: '30s' },
+        access: [],
+      },
+    });
+  });
+
+  it('counts documents of other groups, whatever they hold, and leaves them alone', () => {
+    const text =
+      '---\n# nothing\n---\napiVersion: v1\nkind: ConfigMap\ndata: { on: !secret yes, on: 012 }\n---\n- a list\n---\njust text\n';
+    expect(parse(text)).toMatchObject({ declarations: [], problems: [], ignored: 3 });
+  });
+
+  it('goes on after a document that is wrong', () => {
+    const { declarations, problems } = parse(
+      `a: [\n---\n${promotion('a')}---\n${promotion('B')}---\n${promotion('c')}`,
+    );
+    expect(declarations.map(({ identity }) => identity.name)).toEqual(['a', 'c']);
+    expect(problems).toHaveLength(2);
+  });
+
+  it('keeps the declaration of an object that is wrong, without the object', () => {
+    const [declaration] = parse(promotion('a').replace('"3"', '3')).declarations;
+    expect(declaration?.identity.name).toBe('a');
+    expect(declaration).not.toHaveProperty('object');
+  });
+
+  it('is read when it is JSON', () => {
+    const json = JSON.stringify(parse(promotion('a')).declarations[0]?.object, null, '\t');
+    expect(parse(json).problems).toEqual([]);
+    expect(parse(json).declarations[0]?.object?.metadata.name).toBe('a');
+  });
+
+  it('may repeat itself with anchors and aliases', () => {
+    const text = promotion('a')
+      .replace('[{', '[&c {')
+      .replace('}] }', '}], stages: [{ name: Staging, version: &v "3" }], description: *v }');
+    expect(parse(text).problems.map(({ message }) => message)).toEqual(['unknown field "description"']);
+    const shared = `${promotion('a').slice(0, -2)}, stages: [{ name: Staging, version: &v "3", description: *v }] }\n`;
+    expect(parse(shared).declarations[0]?.object).toMatchObject({ spec: { stages: [{ description: '3' }] } });
+  });
+
+  it('may hold a List', () => {
+    const items = [promotion('a'), 'apiVersion: v1\nkind: Secret\n', promotion('b').replace('"3"', '"0"')];
+    const list = items.map((item) => `  - ${item.trimEnd().replaceAll('\n', '\n    ')}\n`).join('');
+    const { declarations, problems, ignored } = parse(`apiVersion: v1\nkind: List\nitems:\n${list}`);
+    expect(declarations.map(({ identity, object }) => [identity.name, object?.metadata.name])).toEqual([
+      ['a', 'a'],
+      ['b', undefined],
+    ]);
+    expect(problems).toMatchObject([{ path: 'items[2].spec.aliases[0].version', line: 13 }]);
+    expect(ignored).toBe(1);
+  });
+
+  it('tells a bounded number of problems, and how many more there are', () => {
+    const aliases = Array.from(
+      { length: 400 },
+      (_, index) => `    - { name: "a:${index}", version: "1" }\n`,
+    ).join('');
+    const { problems } = parse(`${promotion('a').split('spec')[0]}spec:\n  model: m\n  aliases:\n${aliases}`);
+    expect(problems).toHaveLength(mostProblems + 1);
+    expect(problems.at(-1)?.message).toMatch(/^and \d+ more problems from here on$/);
+  });
+});
+
+describe('a listing', () => {
+  it('is in path order, by code units, then in the order of the documents', () => {
+    const { promotions } = listingOf(
+      parse(promotion('c'), 'a/b.yaml'),
+      parse(promotion('a') + '---\n' + promotion('b'), 'Z.yaml'),
+      parse(promotion('d'), 'a.yaml'),
+    );
+    expect(promotions.map(({ object }) => object.metadata.name)).toEqual(['a', 'b', 'd', 'c']);
+  });
+
+  it('parts promotions from registries and adds up what was ignored', () => {
+    const registry =
+      'apiVersion: modelpromotion.dev/v1alpha1\nkind: ModelRegistry\nmetadata: { name: a }\nspec: { uri: "http://a" }\n';
+    const listing = listingOf(
+      parse(promotion('a') + '---\nx: y\n', 'a'),
+      parse(`${registry}---\nx: y\n`, 'b'),
+    );
+    expect(listing).toMatchObject({ revision: 'main@sha1:abc', problems: [], ignored: 2 });
+    expect(listing.promotions).toHaveLength(1);
+    expect(listing.registries).toHaveLength(1);
+  });
+
+  it('counts only the first of two manifests with one name, and says where the first is', () => {
+    const listing = listingOf(
+      parse(`# second\n${promotion('a')}`, 'b.yaml'),
+      parse(promotion('a'), 'a.yaml'),
+      parse(promotion('a', 'other'), 'c.yaml'),
+    );
+    expect(listing.promotions.map(({ location }) => location.file)).toEqual(['a.yaml', 'c.yaml']);
+    expect(listing.problems).toEqual([
+      {
+        file: 'b.yaml',
+        line: 4,
+        column: 19,
+        path: 'metadata.name',
+        message: 'ModelPromotion ml/a is declared at a.yaml:1:1 already; only that one counts',
+        object: { kind: 'ModelPromotion', namespace: 'ml', name: 'a' },
+      },
+    ]);
+  });
+
+  it('does not let the second of two take over while the first is wrong', () => {
+    const listing = listingOf(parse(promotion('a').replace('"3"', '"0"') + '---\n' + promotion('a')));
+    expect(listing.promotions).toEqual([]);
+    expect(listing.problems.map(({ line }) => line)).toEqual([4, 8]);
+  });
+});

@@ -1,0 +1,163 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseFile, type FileResult } from '../../../src/api/documents.ts';
+
+const mebibyte = 1024 * 1024;
+const generousMilliseconds = 15_000;
+
+function parse(text: string): FileResult {
+  return parseFile('m.yaml', new TextEncoder().encode(text));
+}
+
+function fill(part: string): string {
+  return part.repeat(Math.floor(mebibyte / part.length));
+}
+
+const manifest = `apiVersion: modelpromotion.dev/v1alpha1
+kind: ModelPromotion
+metadata: { name: churn }
+spec:
+  model: churn
+  stages:
+    - name: Staging
+      version: &v "4"
+    - name: Production
+      version: "3"
+      tags: { change-request: CHG-1234 }
+  aliases:
+    - name: champion
+      versionFrom: { stage: Production }
+`;
+
+describe('a file beyond the limits is refused as a whole, in one problem', () => {
+  it.each([
+    ['5 MiB', ' '.repeat(5 * mebibyte), '1:1 the file has 5242880 bytes; at most 1 MiB is read'],
+    ['100,000 documents', 'a: b\n---\n'.repeat(100_000), '2000:1 more than 1000 documents in one file'],
+    ['nested lists', '['.repeat(100_000), '1:65 nested deeper than 64 levels'],
+    ['nested maps', '{a: '.repeat(100_000), '1:257 nested deeper than 64 levels'],
+    ['nested blocks', '- '.repeat(100_000), '1:129 nested deeper than 64 levels'],
+    ['aliases', `- &a x\n${'- *a\n'.repeat(101)}`, '102:3 more than 100 aliases in one file'],
+  ])('%s', (_, text, expected) => {
+    const { declarations, problems } = parse(text);
+    expect(declarations).toEqual([]);
+    expect(problems.map(({ line, column, message }) => `${line}:${column} ${message}`)).toEqual([expected]);
+  });
+});
+
+it('refuses aliases that multiply', () => {
+  const levels = Array.from(
+    { length: 9 },
+    (_, i) => `  l${i + 1}: &l${i + 1} [${`*l${i}, `.repeat(9)}]\n`,
+  ).join('');
+  const bomb = `${manifest}x:\n  l0: &l0 [a, b, c]\n${levels}`;
+  expect(parse(bomb).problems.map(({ message }) => message)).toEqual([
+    'the aliases multiply to more than 10,000 values',
+  ]);
+});
+
+it('refuses an alias inside of what it stands for', () => {
+  expect(parse(`${manifest}x: &x [*x]\n`).problems.map(({ message }) => message)).toContain(
+    'the alias "*x" has no anchor before it',
+  );
+});
+
+it('adds nothing to Object.prototype', () => {
+  parse(`${manifest}__proto__: { polluted: yes }\nconstructor: { prototype: { polluted: yes } }\n`);
+  expect({}).not.toHaveProperty('polluted');
+});
+
+describe('1 MiB of a hostile shape is read in linear time', () => {
+  it.each([
+    ['quotes', fill('"')],
+    ['anchors', fill('&a ')],
+    ['tags', fill('!a ')],
+    ['keys', Array.from({ length: 90_000 }, (_, i) => `k${i}: 1\n`).join('')],
+    ['keys of our kind', manifest + Array.from({ length: 80_000 }, (_, i) => `k${i}: 1\n`).join('')],
+    ['stages', `${manifest.split('  stages')[0]}  stages:\n${'    - x: y\n'.repeat(90_000)}`],
+    ['commas', `[${fill(',').slice(1)}`],
+    ['closing brackets', fill(']')],
+    ['open quotes', fill('a: "\n')],
+    ['empty keys', fill(':\n')],
+    ['directives', fill('%a\n')],
+    ['line ends', fill('\n')],
+    ['a long model name', manifest.replace('churn\n', `${'a'.repeat(mebibyte - 400)}/\n`)],
+    ['a long alias', manifest.replace('champion', `${'a'.repeat(mebibyte - 400)}/`)],
+    ['a long duration', `${manifest}  interval: ${'1'.repeat(mebibyte - 400)}`],
+    ['a long tag key', manifest.replace('change-request', `"${'a/'.repeat(mebibyte / 2 - 400)}"`)],
+    [
+      'a long address',
+      manifest.replace('Promotion', 'Registry').split('  model')[0] +
+        `  uri: http://${'a'.repeat(mebibyte - 400)}`,
+    ],
+    ['a long unknown field', `${manifest}  ${'a'.repeat(900)}: b\n`],
+  ])('%s', { timeout: 2 * generousMilliseconds }, (_, text) => {
+    const start = performance.now();
+    const { problems } = parse(text);
+    expect(performance.now() - start).toBeLessThan(generousMilliseconds);
+    expect(problems.length).toBeLessThanOrEqual(101);
+    expect(problems.every(({ message }) => message.length < 400)).toBe(true);
+  });
+});
+
+describe('whatever the bytes, an answer comes', () => {
+  const bytes = new TextEncoder().encode(manifest);
+  const edit = fc.record({
+    at: fc.nat(bytes.length),
+    remove: fc.nat(12),
+    insert: fc.oneof(
+      fc.constantFrom(
+        '\t',
+        '\n',
+        ' ',
+        '"',
+        "'",
+        '- ',
+        ': ',
+        '{',
+        '[',
+        '}',
+        ']',
+        '&v ',
+        '*v',
+        '!t ',
+        '<<: ',
+        '---\n',
+        '...\n',
+        '%YAML 1.1\n',
+        '#',
+        '|',
+        '\0',
+        '\r',
+      ),
+      fc.string({ unit: 'binary', maxLength: 8 }),
+    ),
+  });
+
+  function mutate(edits: readonly { at: number; remove: number; insert: string }[]): string {
+    return edits.reduce(
+      (text, { at, remove, insert }) => text.slice(0, at) + insert + text.slice(at + remove),
+      manifest,
+    );
+  }
+
+  function isAnswer({ problems, declarations, ignored }: FileResult): boolean {
+    return (
+      problems.every(({ line, column, message }) => line >= 1 && column >= 1 && message !== '') &&
+      declarations.length + ignored <= 1_000
+    );
+  }
+
+  it('to manifests that were tampered with', () => {
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 6 }), (edits) => isAnswer(parse(mutate(edits)))),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('to bytes at random', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (random) => isAnswer(parseFile('m.yaml', random))),
+      { numRuns: 500 },
+    );
+  });
+});
