@@ -97,10 +97,7 @@ export class GitSource implements Source {
   }
 
   #keptBytes(candidates: readonly Candidate[]): number {
-    return candidates.reduce(
-      (sum, candidate) => sum + (this.#parsed.get(cacheKey(candidate))?.bytes ?? 0),
-      0,
-    );
+    return sum(candidates.map((candidate) => this.#parsed.get(cacheKey(candidate))?.bytes ?? 0));
   }
 
   /** What lies below the path, looks like manifests, and is not read. */
@@ -172,13 +169,14 @@ async function readAdded(
   snapshot: Snapshot,
 ): Promise<Map<string, Buffer>> {
   const sizes = await snapshot.sizes([...new Set(candidates.map(({ oid }) => oid))]);
-  const small = [...sizes].filter(
-    (entry): entry is [string, number] => (entry[1] ?? Infinity) <= limits.bytes,
+  const small = new Map(
+    [...sizes].filter((entry): entry is [string, number] => (entry[1] ?? Infinity) <= limits.bytes),
   );
-  const bytes = small.reduce((sum, [, size]) => sum + size, 0);
-  checkTotal(otherBytes + bytes);
-  return snapshot.contents(
-    small.map(([oid]) => oid),
-    bytes,
-  );
+  // One blob may stand behind many names, each of which is parsed.
+  checkTotal(otherBytes + sum(candidates.map(({ oid }) => small.get(oid) ?? 0)));
+  return snapshot.contents([...small.keys()], sum([...small.values()]));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

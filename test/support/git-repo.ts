@@ -26,11 +26,14 @@ const ENVIRONMENT = {
 export type Change =
   string | Uint8Array | null | { readonly symlink: string } | { readonly submodule: string };
 
+/** By path; a map where a path is not text. */
+export type Changes = Readonly<Record<string, Change>> | ReadonlyMap<string | Uint8Array, Change>;
+
 export interface TestRepo {
   /** The bare repository on disk. */
   readonly directory: string;
   /** Commits on top of `branch` (default `main`), made when it is not there, and gives the commit's sha. */
-  commit(changes: Readonly<Record<string, Change>>, options?: CommitOptions): Promise<string>;
+  commit(changes: Changes, options?: CommitOptions): Promise<string>;
   /** The sha a branch points at, or undefined. */
   tip(branch?: string): Promise<string | undefined>;
   deleteBranch(branch?: string): Promise<void>;
@@ -86,7 +89,7 @@ export function openRepo(directory: string): TestRepo {
 
 async function commit(
   directory: string,
-  changes: Readonly<Record<string, Change>>,
+  changes: Changes,
   { branch = 'main', message = 'Change the models', rewrite = false }: CommitOptions,
   tip: (branch: string) => Promise<string | undefined>,
 ): Promise<string> {
@@ -105,20 +108,33 @@ async function commit(
 }
 
 async function indexInfo(
-  changes: Readonly<Record<string, Change>>,
+  changes: Changes,
   git: (argv: string[], input?: string | Uint8Array) => Promise<string>,
   before: string | undefined,
-): Promise<string> {
-  const blob = (content: string | Uint8Array) => git(['hash-object', '-w', '--stdin'], content);
-  let lines = '';
-  for (const [path, change] of Object.entries(changes)) {
-    if (change === null) lines += `0 ${'0'.repeat(before?.length ?? 40)}\t${path}\0`;
-    else if (typeof change === 'string' || change instanceof Uint8Array) {
-      lines += `100644 ${await blob(change)}\t${path}\0`;
-    } else if ('symlink' in change) lines += `120000 ${await blob(change.symlink)}\t${path}\0`;
-    else lines += `160000 ${change.submodule}\t${path}\0`;
+): Promise<Buffer> {
+  const stored = new Map<string | Uint8Array, Promise<string>>();
+  const blob = (content: string | Uint8Array) => {
+    const pending = stored.get(content) ?? git(['hash-object', '-w', '--stdin'], content);
+    stored.set(content, pending);
+    return pending;
+  };
+  const lines: Buffer[] = [];
+  for (const [path, change] of changes instanceof Map ? changes : Object.entries(changes)) {
+    const entry = await indexEntry(change, blob, '0'.repeat(before?.length ?? 40));
+    lines.push(Buffer.from(`${entry}\t`), Buffer.from(path), Buffer.from([0]));
   }
-  return lines;
+  return Buffer.concat(lines);
+}
+
+async function indexEntry(
+  change: Change,
+  blob: (content: string | Uint8Array) => Promise<string>,
+  nothing: string,
+): Promise<string> {
+  if (change === null) return `0 ${nothing}`;
+  if (typeof change === 'string' || change instanceof Uint8Array) return `100644 ${await blob(change)}`;
+  if ('symlink' in change) return `120000 ${await blob(change.symlink)}`;
+  return `160000 ${change.submodule}`;
 }
 
 async function plainGit(
