@@ -166,10 +166,10 @@ class FileReader {
   #readObject({ tree, findings: before, value, base }: Manifest, kind: Kind): void {
     const identity = identify(kind, value);
     const findings = new Findings();
-    findings.add(...before.filter(({ path }) => path.length === 0 || startsWith(path, base)));
+    findings.add(before.filter(({ path }) => path.length === 0 || startsWith(path, base)));
     const validated = validate(kind, value, (path) => tree.sourceOf([...base, ...path]));
-    findings.add(...below(base, validated.findings));
-    findings.add(...below(base, checkRules(kind, value)));
+    findings.add(below(base, validated.findings));
+    findings.add(below(base, checkRules(kind, value)));
     this.#report(tree, findings.all, identity);
     if (!identity) return;
     this.#declarations.push({

@@ -1,5 +1,5 @@
 /** One mistake in a document, before its place is known in lines and columns. */
-import { startsWith, type Path } from './path.ts';
+import type { Path } from './path.ts';
 
 export interface Finding {
   readonly path: Path;
@@ -17,25 +17,20 @@ export class Findings {
   readonly #found: Finding[] = [];
   readonly #spokenOf = new Set<string>();
 
-  add(...findings: readonly Finding[]): void {
+  add(findings: readonly Finding[]): void {
     for (const finding of findings) {
-      if ([finding.path, ...(finding.unless ?? [])].some((path) => this.speaksOf(path))) continue;
+      if ([finding.path, ...(finding.unless ?? [])].some((path) => this.#speaksOf(path))) continue;
       this.#found.push(finding);
       for (const path of [finding.path, ...(finding.explains ?? [])]) this.#spokenOf.add(keyOf(path));
     }
   }
 
-  speaksOf(path: Path): boolean {
+  #speaksOf(path: Path): boolean {
     return this.#spokenOf.has(keyOf(path));
   }
 
   get all(): readonly Finding[] {
     return this.#found;
-  }
-
-  /** The findings at or below a path. */
-  below(prefix: Path): Finding[] {
-    return this.#found.filter(({ path }) => startsWith(path, prefix));
   }
 }
 

@@ -73,6 +73,7 @@ describe('1 MiB of a hostile shape is read in linear time', () => {
     ['tags', fill('!a ')],
     ['keys', Array.from({ length: 90_000 }, (_, i) => `k${i}: 1\n`).join('')],
     ['keys of our kind', manifest + Array.from({ length: 80_000 }, (_, i) => `k${i}: 1\n`).join('')],
+    ['one key again and again', manifest + 'a: 1\n'.repeat(200_000)],
     ['stages', `${manifest.split('  stages')[0]}  stages:\n${'    - x: y\n'.repeat(90_000)}`],
     ['commas', `[${fill(',').slice(1)}`],
     ['closing brackets', fill(']')],
