@@ -75,6 +75,7 @@ export const OPTIONS = {
   listen: { type: 'text', default: '127.0.0.1:8080', value: 'ADDRESS', help: 'address of /healthz, /readyz, /metrics and /status' },
   server: { type: 'text', value: 'URL', help: 'the controller to ask', default: 'http://127.0.0.1:8080' },
   timeout: { type: 'duration', default: '5m', least: '1s', value: 'DURATION', help: 'how long to wait' },
+  revision: { type: 'text', value: 'REVISION', help: 'wait until the controller has read this commit (a sha, or its beginning)' },
   output: { type: 'choice', choices: ['table', 'json', 'yaml', 'markdown'], default: 'table', short: 'o', value: 'FORMAT', help: 'table, json, yaml or markdown' },
   'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending' },
   yes: { type: 'switch', short: 'y', help: 'apply without asking' },

@@ -28,6 +28,7 @@ export function readStatusFile(path: string, text: string): ModelPromotion | und
 
 function toObject(text: string): Record<string, unknown> | undefined {
   const [document] = parseYaml(text).documents;
-  const value = document?.root == null || document.mistake !== undefined ? undefined : readTree(document.root).value;
+  const value =
+    document?.root == null || document.mistake !== undefined ? undefined : readTree(document.root).value;
   return isFields(value) ? value : undefined;
 }

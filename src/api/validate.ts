@@ -2,7 +2,11 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Finding } from './finding.ts';
 import { isFields } from './fields.ts';
-import { modelPromotionSchema, modelPromotionStatusSchema, modelRegistrySchema } from './generated/schemas.ts';
+import {
+  modelPromotionSchema,
+  modelPromotionStatusSchema,
+  modelRegistrySchema,
+} from './generated/schemas.ts';
 import type { ModelPromotion, ModelPromotionStatus, ModelRegistry } from './generated/types.ts';
 import { fromJsonPointer, type Path } from './path.ts';
 import { patternInWords } from './patterns.ts';

@@ -1,0 +1,167 @@
+/** `modelpromotion apply`: shows the plan, asks, carries it out, and says what it did. */
+import type { Config, Environment, OptionName } from '../config.ts';
+import { describeAction, type Action } from '../domain/action.ts';
+import { remainder, type Obstacle, type Plan } from '../domain/plan.ts';
+import { applyPlan, planLive, type Approved, type PassInput, type PassOptions } from '../reconcile/pass.ts';
+import { toYaml } from '../api/yaml.ts';
+import { sleep } from '../runtime/time.ts';
+import { LOG_OPTIONS, REGISTRY_OPTIONS } from './assembly.ts';
+import { EXIT, worst, type ExitCode } from './exit.ts';
+import { planPaths, type Planned } from './oneshot.ts';
+import { plural, renderPlan } from './render/plan.ts';
+import { markdownTable } from './render/table.ts';
+import { exitCodeOf, exitCodeOfObstacle, reportAction, reportPlan, type ActionReport, type PlanReport } from './report.ts';
+import { confirm, isInteractive, paint, print, progress, tell } from './terminal.ts';
+
+export const APPLY_OPTIONS = ['yes', 'output', ...REGISTRY_OPTIONS, ...LOG_OPTIONS] as const satisfies readonly OptionName[];
+
+type ApplyConfig = Config<(typeof APPLY_OPTIONS)[number]>;
+
+/** What became of one promotion. */
+interface Applied {
+  readonly promotion: string;
+  readonly actions: readonly ActionReport[];
+  readonly obstacle: Obstacle | undefined;
+}
+
+export async function apply(
+  paths: readonly string[],
+  config: ApplyConfig,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const finished = progress('Reading manifests and registries…');
+  const oneShot = await planPaths(paths, config, env, signal);
+  finished();
+  try {
+    const report = reportPlan(oneShot);
+    const pending = oneShot.promotions.filter(isPending);
+    if (config.output === 'table') print(renderPlan(report, 'table'));
+    if (pending.length === 0) {
+      if (config.output !== 'table') print(renderApplied([], report, config.output));
+      return exitCodeOf(report, false);
+    }
+    const refusal = await ask(config, signal);
+    if (refusal !== undefined) return refusal;
+    const applied = await Promise.all(pending.map((planned) => applyOne(planned, signal)));
+    print(renderApplied(applied, report, config.output));
+    return worst([
+      exitCodeOf(withoutPending(report), false),
+      ...applied.flatMap(({ obstacle }) => (obstacle === undefined ? [] : [exitCodeOfObstacle(obstacle)])),
+    ]);
+  } finally {
+    await oneShot.close();
+  }
+}
+
+type Pending = Extract<Planned, { kind: 'planned' }>;
+
+function isPending(planned: Planned): planned is Pending {
+  return planned.kind === 'planned' && planned.pass.plan.kind === 'Apply';
+}
+
+/** What was open in the plan of a promotion that is applied is judged by what its apply came to. */
+function withoutPending(report: PlanReport): PlanReport {
+  return { ...report, promotions: report.promotions.filter(({ state }) => state !== 'Changes') };
+}
+
+/** Undefined when it may be applied. */
+async function ask(config: ApplyConfig, signal: AbortSignal): Promise<ExitCode | undefined> {
+  if (config.yes) return undefined;
+  if (!isInteractive()) {
+    tell('apply asks before it changes anything, and this is not a terminal: run it with --yes');
+    return EXIT.invalid;
+  }
+  if (await confirm('Apply this plan? Only "yes" is accepted: ', signal)) return undefined;
+  tell('Nothing was changed.');
+  return EXIT.failed;
+}
+
+async function applyOne({ entry, input, pass }: Pending, signal: AbortSignal): Promise<Applied> {
+  const { promotion } = entry;
+  const options = passOptions(promotion.key, signal);
+  const done: Action[] = [];
+  const finish = (obstacle: Obstacle | undefined): Applied => ({
+    promotion: promotion.key,
+    actions: done.map(reportAction),
+    obstacle,
+  });
+  let approved = approvedOf(pass.plan);
+  // A target that follows another is planned once that one is up to date, so there may be several rounds.
+  for (let round = 0; round <= promotion.targets.length; round += 1) {
+    const result = await input.registry.exclusive(promotion.model, () => applyRound(input, approved, options, signal));
+    if ('obstacle' in result) return finish(result.obstacle);
+    done.push(...result.applied);
+    if (result.failure !== undefined) return finish(result.failure);
+    if (result.plan.kind === 'Suspended' || result.plan.kind === 'UpToDate') return finish(undefined);
+    if (result.plan.kind === 'Blocked') return finish(result.plan.obstacle);
+    approved = result.plan.actions;
+  }
+  return finish({ reason: 'ProgressingWithRetry', message: 'the registry changes while we apply; run apply again' });
+}
+
+type Round =
+  | { readonly obstacle: Obstacle }
+  | { readonly applied: readonly Action[]; readonly failure: Obstacle | undefined; readonly plan: Plan };
+
+/** Applies what was shown, and only if the registry still is as the plan expects. */
+async function applyRound(
+  input: PassInput,
+  actions: readonly Action[],
+  options: PassOptions,
+  signal: AbortSignal,
+): Promise<Round> {
+  const { observed, digest = '' } = await planLive(input, signal);
+  if (observed.kind !== 'known') {
+    const failed = observed.kind === 'unknown' ? observed : undefined;
+    return { obstacle: { reason: failed?.reason ?? 'ModelNotFound', message: failed?.message ?? 'the model is gone' } };
+  }
+  const left = remainder(actions, observed.value);
+  if (left === undefined) {
+    return { obstacle: { reason: 'ProgressingWithRetry', message: 'the plan is stale: the registry changed since it was made; run apply again' } };
+  }
+  const approved: Approved = { actions: left, model: observed.value, digest };
+  const finding = await applyPlan(input, approved, options, signal);
+  if (finding.kind !== 'Planned') return { obstacle: { reason: 'RegistryRefused', message: 'no plan could be made' } };
+  return { applied: finding.attempt?.applied ?? [], failure: finding.attempt?.failure, plan: finding.plan };
+}
+
+function approvedOf(plan: Plan): readonly Action[] {
+  return plan.kind === 'Apply' ? plan.actions : [];
+}
+
+function passOptions(promotion: string, signal: AbortSignal): PassOptions {
+  return {
+    fence: () => !signal.aborted,
+    now: Date.now,
+    sleep,
+    progress: (action) => tell(`${promotion}: ${describeAction(action)}…`),
+    unmarked: (message) => tell(`${promotion}: warning: ${message}`),
+  };
+}
+
+function renderApplied(applied: readonly Applied[], { problems }: PlanReport, format: ApplyConfig['output']): string {
+  const count = applied.reduce((sum, { actions }) => sum + actions.length, 0);
+  switch (format) {
+    case 'table': {
+      const failed = applied.filter(({ obstacle }) => obstacle !== undefined);
+      const lines = failed.map(({ promotion, obstacle }) => `${paint('red', '!')} ${promotion}: ${obstacle?.message ?? ''}\n`);
+      return `${lines.join('')}${paint('bold', 'Applied:')} ${plural(count, 'change')} to ${plural(applied.length, 'promotion')}.\n`;
+    }
+    case 'json':
+      return `${JSON.stringify({ applied, problems }, null, 2)}\n`;
+    case 'yaml':
+      return toYaml(JSON.parse(JSON.stringify({ applied, problems })));
+    case 'markdown':
+      return markdownTable(
+        ['Promotion', 'What was done', 'What is open'],
+        applied.map(({ promotion, actions, obstacle }) => [
+          promotion,
+          actions.map(({ description }) => description).join('; '),
+          obstacle?.message ?? '',
+        ]),
+      );
+    default:
+      return format satisfies never;
+  }
+}

@@ -1,0 +1,78 @@
+/** Every command, once: name, help, arguments, options and an example. The parser, `--help`, completion and docs read this. */
+import type { OptionName } from '../config.ts';
+import { APPLY_OPTIONS } from './apply.ts';
+import { PLAN_OPTIONS } from './plan.ts';
+import { RUN_OPTIONS } from './run.ts';
+import { STATUS_OPTIONS } from './status.ts';
+import { VALIDATE_OPTIONS } from './validate.ts';
+import { WAIT_OPTIONS } from './wait.ts';
+
+export interface CommandSpec {
+  readonly help: string;
+  readonly argument?: { readonly syntax: string; readonly help: string };
+  readonly options: readonly OptionName[];
+  readonly examples: readonly string[];
+  readonly notes?: string;
+}
+
+const PATHS = { syntax: '<paths...>', help: 'files and folders of manifests; - is standard input' } as const;
+
+export const COMMANDS = {
+  run: {
+    help: 'run the controller: keep registries as the manifests declare',
+    options: RUN_OPTIONS,
+    examples: [
+      'modelpromotion run --source git --git-url https://git.example.com/ml/models.git --registry-uri http://127.0.0.1:5000',
+      'modelpromotion run --source folder --path manifests/ --registry-uri http://127.0.0.1:5000',
+    ],
+    notes: 'Stops on SIGTERM or Ctrl-C, after what it has begun. Credentials: --secrets-dir, or MLFLOW_TRACKING_* for --registry-uri.',
+  },
+  validate: {
+    help: 'check manifests; no registry is asked',
+    argument: PATHS,
+    options: VALIDATE_OPTIONS,
+    examples: ['modelpromotion validate manifests/', 'cat promotion.yaml | modelpromotion validate -'],
+  },
+  plan: {
+    help: 'show what apply would change, from what, and what is only drift',
+    argument: PATHS,
+    options: PLAN_OPTIONS,
+    examples: [
+      'modelpromotion plan manifests/ --registry-uri http://127.0.0.1:5000',
+      'modelpromotion plan manifests/ --exit-code -o markdown > plan.md',
+    ],
+  },
+  apply: {
+    help: 'show the plan, ask, and carry it out',
+    argument: PATHS,
+    options: APPLY_OPTIONS,
+    examples: ['modelpromotion apply manifests/ --registry-uri http://127.0.0.1:5000', 'modelpromotion apply manifests/ --yes -o json'],
+  },
+  status: {
+    help: 'show what a controller says of its promotions',
+    argument: { syntax: '[promotions...]', help: 'NAME or NAMESPACE/NAME; all when none is given' },
+    options: STATUS_OPTIONS,
+    examples: ['modelpromotion status', 'modelpromotion status ml/churn -o yaml', 'modelpromotion status --git-url https://git.example.com/ml/models.git'],
+  },
+  wait: {
+    help: 'wait until promotions are ready; fails at once when one is stalled',
+    argument: { syntax: '[promotions...]', help: 'NAME or NAMESPACE/NAME; all when none is given' },
+    options: WAIT_OPTIONS,
+    examples: ['modelpromotion wait ml/churn --timeout 2m', 'git push && modelpromotion wait --revision $(git rev-parse HEAD)'],
+  },
+  quickstart: {
+    help: 'start a real MLflow, a git repository and the controller, and walk the tour',
+    options: [],
+    examples: ['modelpromotion quickstart'],
+    notes: 'Needs Python 3.10 or later and git. Everything it installs is under .cache/ of the current folder.',
+  },
+  version: { help: 'print the version', options: [], examples: ['modelpromotion version'] },
+  completion: {
+    help: 'print a completion script',
+    argument: { syntax: '<shell>', help: 'bash, zsh or fish' },
+    options: [],
+    examples: ['source <(modelpromotion completion bash)', 'modelpromotion completion fish | source'],
+  },
+} as const satisfies Record<string, CommandSpec>;
+
+export type CommandName = keyof typeof COMMANDS;

@@ -1,0 +1,10 @@
+/** Exit codes: documented, stable. Where several hold, the first of 2, 1, 3, 4 wins. */
+export const EXIT = { done: 0, failed: 1, invalid: 2, blocked: 3, pending: 4 } as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const PRECEDENCE: readonly ExitCode[] = [EXIT.invalid, EXIT.failed, EXIT.blocked, EXIT.pending, EXIT.done];
+
+export function worst(codes: readonly ExitCode[]): ExitCode {
+  return PRECEDENCE.find((code) => codes.includes(code)) ?? EXIT.done;
+}

@@ -1,0 +1,83 @@
+/** Reading what a controller says: from its `GET /status`, or from the status branch when there is no server to ask. */
+import { isFields } from '../api/fields.ts';
+import type { ModelPromotionStatus } from '../api/generated/types.ts';
+import { readStatusFile } from '../api/status-file.ts';
+import type { Config, OptionName } from '../config.ts';
+import { LOG_OPTIONS, openOutput } from './assembly.ts';
+import { GIT_OPTIONS, openGit, openStatusBranch } from './run.ts';
+
+export const STATUS_SOURCE_OPTIONS = [
+  'server',
+  ...GIT_OPTIONS,
+  'secrets-dir',
+  'installation',
+  ...LOG_OPTIONS,
+] as const satisfies readonly OptionName[];
+
+export interface ObservedPromotion {
+  readonly key: string;
+  readonly model: string;
+  readonly generation: number | undefined;
+  readonly status: ModelPromotionStatus & { readonly problems?: readonly { readonly message: string }[] };
+}
+
+export interface ObservedStatus {
+  /** The revision the controller has read; undefined where the status branch is asked. */
+  readonly revision: string | undefined;
+  readonly promotions: readonly ObservedPromotion[];
+  /** The whole answer, for output as data. */
+  readonly document: unknown;
+}
+
+/** @throws Error with a sentence that says what to do */
+export async function readStatus(config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>, signal: AbortSignal): Promise<ObservedStatus> {
+  return config['git-url'] === undefined ? fromServer(config.server, signal) : fromBranch(config, signal);
+}
+
+async function fromServer(server: string, signal: AbortSignal): Promise<ObservedStatus> {
+  if (!/^https?:\/\//.test(server) || !URL.canParse(server)) throw new Error(`--server: ${JSON.stringify(server)} is not an http address`);
+  const url = new URL('/status', server);
+  const document: unknown = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]), redirect: 'error' })
+    .then((response) => (response.ok ? response.json() : Promise.reject(new Error(`HTTP ${response.status}`))))
+    .catch((error: unknown) => {
+      throw new Error(
+        `no controller answers at ${url.origin}: ${reasonOf(error)}; say where it is with --server, or read the status branch with --git-url`,
+        { cause: error },
+      );
+    });
+  const { source, promotions } = document as { source?: { revision?: string }; promotions?: unknown };
+  if (!Array.isArray(promotions)) throw new Error(`what answers at ${url.origin} is not a modelpromotion controller`);
+  return { revision: source?.revision, promotions: promotions.filter(isFields).map(toObserved), document };
+}
+
+async function fromBranch(config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>, signal: AbortSignal): Promise<ObservedStatus> {
+  const { logger, scrubber } = openOutput(config);
+  const store = openStatusBranch(config, openGit(config, scrubber, logger), scrubber);
+  const files = (await store?.read(signal)) ?? new Map<string, string>();
+  const documents = [...files].flatMap(([path, text]) => readStatusFile(path, text) ?? []);
+  return {
+    revision: undefined,
+    promotions: documents.map((document) => toObserved({ ...document })),
+    document: { promotions: documents },
+  };
+}
+
+function toObserved(document: Readonly<Record<string, unknown>>): ObservedPromotion {
+  const { metadata, spec, status } = document as {
+    metadata?: { namespace?: string; name?: string; generation?: number };
+    spec?: { model?: string };
+    status?: ModelPromotionStatus;
+  };
+  return {
+    key: `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`,
+    model: spec?.model ?? '-',
+    generation: metadata?.generation,
+    status: status ?? {},
+  };
+}
+
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  return code === 'ECONNREFUSED' ? 'connection refused' : (code ?? message);
+}

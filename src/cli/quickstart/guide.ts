@@ -1,0 +1,120 @@
+/** The hands of the tour: each action shows the command that a user would type, and does it. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runProduct } from './controller.ts';
+import { QUICKSTART_FILES } from './install.ts';
+import type { Playground } from './playground.ts';
+import type { Screen } from './screen.ts';
+import { MODEL } from './steps.ts';
+import { StepFailed } from './step-failed.ts';
+
+export class Guide {
+  readonly #playground: Playground;
+  readonly #screen: Screen;
+  readonly #signal: AbortSignal;
+
+  constructor(playground: Playground, screen: Screen, signal: AbortSignal) {
+    this.#playground = playground;
+    this.#screen = screen;
+    this.#signal = signal;
+  }
+
+  /** Puts a file of examples/quickstart/ into the repository. */
+  async addFile(file: string, change: (text: string) => string = (text) => text): Promise<void> {
+    const text = change(await readFile(join(QUICKSTART_FILES, file), 'utf8'));
+    await this.#playground.clone.write(file, text);
+    this.#screen.command(`cat ${file}`);
+    this.#screen.output(text);
+  }
+
+  /** Replaces texts that each stand in the file once. */
+  async edit(file: string, changes: Readonly<Record<string, string>>): Promise<void> {
+    const { clone } = this.#playground;
+    let text = await clone.read(file);
+    for (const [from, to] of Object.entries(changes)) text = text.replace(from, to);
+    await clone.write(file, text);
+    await this.#showDiff(file);
+  }
+
+  async append(file: string, lines: string): Promise<void> {
+    const { clone } = this.#playground;
+    await clone.write(file, (await clone.read(file)) + lines);
+    await this.#showDiff(file);
+  }
+
+  async push(message: string): Promise<void> {
+    const { clone } = this.#playground;
+    this.#screen.command(`git add --all && git commit --message '${message}' && git push`);
+    await clone.git('add', '--all');
+    await clone.git('commit', '--quiet', '--message', message);
+    await clone.git('push', '--quiet');
+  }
+
+  /** Reverts the commit that has this message, and pushes. */
+  async revert(message: string): Promise<void> {
+    const { clone } = this.#playground;
+    const commit = await clone.git(
+      'log',
+      '--max-count=1',
+      '--format=%h',
+      '--fixed-strings',
+      `--grep=${message}`,
+    );
+    this.#screen.command(`git revert --no-edit ${commit} && git push`);
+    await clone.git('revert', '--no-edit', commit);
+    this.#screen.diff(await this.#changes('HEAD~1', 'HEAD'));
+    await clone.git('push', '--quiet');
+  }
+
+  /** Runs a command of the product in the clone. @throws StepFailed when it ends in another way than expected. */
+  async product(args: readonly string[], { exitCode }: { readonly exitCode: number }): Promise<void> {
+    const { clone, mlflow } = this.#playground;
+    const ran = await runProduct(args, {
+      cwd: clone.directory,
+      registryUri: mlflow.url,
+      signal: this.#signal,
+    });
+    this.#screen.command(`modelpromotion ${args.join(' ')}`);
+    this.#screen.output(ran.output);
+    if (ran.exitCode === exitCode) return;
+    throw new StepFailed({ expected: `exit code ${exitCode}`, seen: `exit code ${ran.exitCode}` });
+  }
+
+  async transitionByHand(version: string, stage: string): Promise<void> {
+    const { mlflow, registry } = this.#playground;
+    const body = JSON.stringify({ name: MODEL, version, stage, archive_existing_versions: true });
+    this.#screen.command(
+      `curl --json '${body}' \\\n${mlflow.url}/api/2.0/mlflow/model-versions/transition-stage`,
+    );
+    await registry.transition(MODEL, version, stage);
+  }
+
+  /** Shows what the controller could not read. @throws StepFailed unless it counts as many problems in each file. */
+  async showProblems(expected: Readonly<Record<string, number>>): Promise<void> {
+    const { controller } = this.#playground;
+    this.#screen.command(`curl --silent ${controller.url}/status | jq .source.problems`);
+    const problems = await controller.problems(this.#signal);
+    for (const { file, line, column, path, message } of problems) {
+      this.#screen.output(`${file}:${line}:${column}: ${path}: ${message}`);
+    }
+    const seen = Object.entries(Object.groupBy(problems, ({ file }) => file));
+    const counts = Object.fromEntries(seen.map(([file, found = []]) => [file, found.length]));
+    if (JSON.stringify(counts) === JSON.stringify(expected)) return;
+    throw new StepFailed({
+      expected: `problems ${JSON.stringify(expected)}`,
+      seen: JSON.stringify(problems),
+    });
+  }
+
+  async #showDiff(file: string): Promise<void> {
+    this.#screen.command(`git diff ${file}`);
+    this.#screen.diff(await this.#changes(file));
+  }
+
+  /** The changed lines alone. */
+  async #changes(...what: readonly string[]): Promise<string> {
+    const diff = await this.#playground.clone.git('diff', '--unified=0', ...what);
+    const lines = diff.split('\n').filter((line) => /^[-+](?![-+]{2} )/.test(line));
+    return lines.join('\n');
+  }
+}

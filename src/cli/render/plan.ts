@@ -1,0 +1,115 @@
+/** A plan for people: as Terraform tells it, on a terminal or in a pull request. */
+import { toYaml } from '../../api/yaml.ts';
+import { describeTarget, type TargetId } from '../../domain/desired.ts';
+import type { ActionReport, PlanReport, PromotionReport, TargetReport } from '../report.ts';
+import { paint } from '../terminal.ts';
+import { problemLine, problemLines } from './problems.ts';
+import { markdownTable, markdownText } from './table.ts';
+
+export type Format = 'table' | 'json' | 'yaml' | 'markdown';
+
+export function renderPlan(report: PlanReport, format: Format): string {
+  switch (format) {
+    case 'table':
+      return planText(report);
+    case 'json':
+      return `${JSON.stringify(report, null, 2)}\n`;
+    case 'yaml':
+      return toYaml(JSON.parse(JSON.stringify(report)));
+    case 'markdown':
+      return planMarkdown(report);
+    default:
+      return format satisfies never;
+  }
+}
+
+function planText(report: PlanReport): string {
+  const legend = report.promotions.some(({ actions }) => actions.length > 0)
+    ? `${paint('green', '+')} promotion   ${paint('yellow', '~')} repair of drift\n\n`
+    : '';
+  return [
+    legend,
+    ...report.promotions.map((promotion) => `${promotionText(promotion)}\n`),
+    problemLines(report.problems),
+    report.problems.length > 0 ? '\n' : '',
+    `${paint('bold', 'Plan:')} ${summaryText(report)}\n`,
+  ].join('');
+}
+
+function promotionText({ promotion, model, file, state, targets, actions, obstacle }: PromotionReport): string {
+  const title = `${paint('bold', promotion)}  model ${model}${file === undefined ? '' : paint('dim', `  ${file}`)}\n`;
+  if (state === 'Suspended') return `${title}  suspended: left alone\n`;
+  const lines = targets.map((target) => targetText(target, actions.filter((action) => action.target === target.target)));
+  const obstacleLine = obstacle === undefined || isTold(obstacle.message, targets) ? '' : `  ${paint('red', '!')} ${obstacle.message}\n`;
+  return `${title}${lines.join('')}${obstacleLine}`;
+}
+
+function isTold(message: string, targets: readonly TargetReport[]): boolean {
+  return targets.some((target) => target.message === message);
+}
+
+function targetText(target: TargetReport, actions: readonly ActionReport[]): string {
+  const name = describeTarget(target.target as TargetId).padEnd(12);
+  const origin = target.from === 'pinned' ? '' : paint('dim', ` (from ${describeTarget(target.from as TargetId)})`);
+  const head = `  ${name} ${movementText(target)}${origin}\n`;
+  const note = target.state === 'Blocked' ? `    ${paint('red', '!')} ${target.message}\n` : noteText(target);
+  return `${head}${note}${actions.map(actionText).join('')}`;
+}
+
+function noteText({ state, message, desired, current }: TargetReport): string {
+  if (state === 'Waiting' || state === 'Drifted') return `    ${paint('yellow', '…')} ${message}\n`;
+  return state === 'UpToDate' && desired === undefined && current !== undefined ? `    ${paint('dim', message)}\n` : '';
+}
+
+function movementText({ current, desired, state }: TargetReport): string {
+  if (state === 'UpToDate') return `${current ?? '-'} ${paint('dim', 'up to date')}`;
+  return current === desired ? (current ?? '-') : `${current ?? 'nobody'} → ${desired ?? '?'}`;
+}
+
+function actionText({ cause, description }: ActionReport): string {
+  const sign = cause === 'Drift' ? paint('yellow', '~') : paint('green', '+');
+  return `    ${sign} ${description}\n`;
+}
+
+export function summaryText({ summary }: PlanReport): string {
+  const parts = [
+    `${plural(summary.changes, 'change')} to apply`,
+    ...(summary.drift > 0 ? [`${plural(summary.drift, 'repair')} of drift`] : []),
+    `${plural(summary.upToDate, 'promotion')} up to date`,
+    ...(summary.blocked > 0 ? [`${summary.blocked} blocked or waiting`] : []),
+    ...(summary.invalid > 0 ? [`${plural(summary.invalid, 'mistake')} in manifests`] : []),
+    ...(summary.ignored > 0 ? [`${plural(summary.ignored, 'document')} of other kinds ignored`] : []),
+  ];
+  return `${parts.join(', ')}.`;
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function planMarkdown(report: PlanReport): string {
+  const rows = report.promotions.flatMap((promotion) =>
+    promotion.targets.map((target) => [
+      promotion.promotion,
+      promotion.model,
+      describeTarget(target.target as TargetId),
+      target.current ?? '-',
+      target.desired ?? '-',
+      target.state,
+      promotion.actions
+        .filter((action) => action.target === target.target)
+        .map((action) => (action.cause === 'Drift' ? `repair: ${action.description}` : action.description))
+        .join('; ') || (target.state === 'UpToDate' ? '' : target.message),
+    ]),
+  );
+  const obstacles = report.promotions.flatMap(({ promotion, targets, obstacle }) =>
+    obstacle === undefined || targets.length > 0 ? [] : [`- ${markdownText(`${promotion}: ${obstacle.message}`)}\n`],
+  );
+  const problems = report.problems.map((problem) => `- ${markdownText(problemLine(problem))}\n`);
+  return [
+    `### Plan: ${summaryText(report)}\n\n`,
+    rows.length === 0 ? '' : markdownTable(['Promotion', 'Model', 'Target', 'Now', 'Wanted', 'State', 'What happens'], rows),
+    obstacles.length === 0 ? '' : `\n**Blocked**\n\n${obstacles.join('')}`,
+    problems.length === 0 ? '' : `\n**Mistakes**\n\n${problems.join('')}`,
+  ].join('');
+}

@@ -1,0 +1,57 @@
+/** `modelpromotion status`: what the controller says of its promotions. */
+import type { Config, OptionName } from '../config.ts';
+import { toYaml } from '../api/yaml.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+import { readStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion } from './observed-status.ts';
+import { markdownTable, table } from './render/table.ts';
+import { print } from './terminal.ts';
+
+export const STATUS_OPTIONS = ['output', ...STATUS_SOURCE_OPTIONS] as const satisfies readonly OptionName[];
+
+const HEADING = ['PROMOTION', 'MODEL', 'STAGES', 'ALIASES', 'READY', 'REASON', 'MESSAGE'];
+
+export async function status(
+  names: readonly string[],
+  config: Config<(typeof STATUS_OPTIONS)[number]>,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const observed = await readStatus(config, signal);
+  const promotions = select(observed.promotions, names);
+  const { output } = config;
+  const data = names.length === 0 ? observed.document : { promotions };
+  if (output === 'json') print(JSON.stringify(data, null, 2));
+  else if (output === 'yaml') print(toYaml(data));
+  else print((output === 'markdown' ? markdownTable : table)(HEADING, promotions.map(row)));
+  return EXIT.done;
+}
+
+/** Those of these names, `name` or `namespace/name`; all when there are none. @throws Error for a name that is not there */
+export function select(promotions: readonly ObservedPromotion[], names: readonly string[]): ObservedPromotion[] {
+  if (names.length === 0) return [...promotions];
+  return names.map((name) => {
+    const found = find(promotions, name);
+    if (found === undefined) throw new Error(`there is no promotion ${name}; \`modelpromotion status\` lists them`);
+    return found;
+  });
+}
+
+export function find(promotions: readonly ObservedPromotion[], name: string): ObservedPromotion | undefined {
+  const key = name.includes('/') ? name : `default/${name}`;
+  const named = promotions.filter((promotion) => promotion.key.endsWith(`/${name}`));
+  return promotions.find((promotion) => promotion.key === key) ?? (named.length === 1 ? named[0] : undefined);
+}
+
+function row({ key, model, status }: ObservedPromotion): string[] {
+  const { summary, conditions, problems } = status;
+  const ready = conditions?.find((condition) => condition.type === 'Ready');
+  const message = ready?.message ?? problems?.map((problem) => problem.message).join('; ') ?? 'not looked at yet';
+  return [
+    key,
+    model,
+    summary?.stages || '-',
+    summary?.aliases || '-',
+    summary?.ready ?? ready?.status ?? 'Unknown',
+    summary?.reason ?? ready?.reason ?? '-',
+    message.length > 100 ? `${message.slice(0, 97)}...` : message,
+  ];
+}

@@ -1,0 +1,40 @@
+/** Where commands print: results on standard output, progress and mistakes on standard error. */
+import { createInterface } from 'node:readline/promises';
+import { styleText } from 'node:util';
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+export function print(text: string): void {
+  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+}
+
+export function tell(text: string): void {
+  process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
+}
+
+/** Colour on a terminal only, and not with NO_COLOR. */
+export function paint(style: Style, text: string): string {
+  return styleText(style, text, { stream: process.stdout });
+}
+
+/** Says what is going on when it takes more than a second. Call the result when it is over. */
+export function progress(text: string): () => void {
+  const timer = setTimeout(() => tell(text), 1_000);
+  return () => clearTimeout(timer);
+}
+
+/** @returns true for "yes" alone; false when there is nobody to ask */
+export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await lines.question(question, { signal })).trim().toLowerCase() === 'yes';
+  } catch {
+    return false;
+  } finally {
+    lines.close();
+  }
+}
+
+export function isInteractive(): boolean {
+  return process.stdin.isTTY && process.stderr.isTTY;
+}

@@ -1,0 +1,86 @@
+/** `modelpromotion wait`: until promotions are ready, and no longer than that. */
+import type { Config, OptionName } from '../config.ts';
+import { sleep } from '../runtime/time.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+import { readStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion, type ObservedStatus } from './observed-status.ts';
+import { find } from './status.ts';
+import { print, tell } from './terminal.ts';
+
+export const WAIT_OPTIONS = ['timeout', 'revision', ...STATUS_SOURCE_OPTIONS] as const satisfies readonly OptionName[];
+
+type WaitConfig = Config<(typeof WAIT_OPTIONS)[number]>;
+
+const LOOK_EVERY = 500;
+
+export async function wait(names: readonly string[], config: WaitConfig, signal: AbortSignal): Promise<ExitCode> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(config.timeout)]);
+  let last = '';
+  while (!deadline.aborted) {
+    const verdict = await look(names, config, deadline);
+    if (verdict.kind === 'ready') {
+      print(verdict.message);
+      return EXIT.done;
+    }
+    if (verdict.kind === 'stalled') {
+      tell(verdict.message);
+      return EXIT.failed;
+    }
+    if (verdict.message !== last) tell(verdict.message);
+    last = verdict.message;
+    await sleep(LOOK_EVERY, deadline);
+  }
+  tell(`not ready in time (--timeout): ${last === '' ? 'no answer' : last}`);
+  return EXIT.failed;
+}
+
+interface Verdict {
+  readonly kind: 'ready' | 'stalled' | 'waiting';
+  readonly message: string;
+}
+
+async function look(names: readonly string[], config: WaitConfig, signal: AbortSignal): Promise<Verdict> {
+  try {
+    return judge(await readStatus(config, signal), names, config.revision);
+  } catch (error) {
+    return { kind: 'waiting', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** As kstatus judges: what is stalled will not become ready by waiting. */
+export function judge(observed: ObservedStatus, names: readonly string[], revision: string | undefined): Verdict {
+  if (revision !== undefined && !isAt(observed.revision, revision)) {
+    return { kind: 'waiting', message: `waiting for revision ${revision}; the controller is at ${observed.revision ?? 'none'}` };
+  }
+  const missing = names.filter((name) => find(observed.promotions, name) === undefined);
+  if (missing.length > 0) return { kind: 'waiting', message: `waiting for ${missing.join(', ')} to be declared` };
+  const promotions =
+    names.length === 0 ? observed.promotions : names.flatMap((name) => find(observed.promotions, name) ?? []);
+  if (promotions.length === 0) return { kind: 'waiting', message: 'waiting for a promotion to be declared' };
+  const stalled = promotions.filter((promotion) => stateOf(promotion) === 'stalled');
+  if (stalled.length > 0) return { kind: 'stalled', message: stalled.map(describe).join('\n') };
+  const waiting = promotions.filter((promotion) => stateOf(promotion) === 'waiting');
+  if (waiting.length > 0) return { kind: 'waiting', message: waiting.map(describe).join('\n') };
+  return { kind: 'ready', message: promotions.map(describe).join('\n') };
+}
+
+/** `main@sha1:<hex>`, the hex, or the beginning of it (7 digits or more). */
+function isAt(current: string | undefined, wanted: string): boolean {
+  const sha = current?.slice(current.lastIndexOf(':') + 1) ?? '';
+  return current === wanted || (wanted.length >= 7 && sha.startsWith(wanted));
+}
+
+function stateOf({ generation, status }: ObservedPromotion): Verdict['kind'] {
+  const { conditions = [], observedGeneration, problems } = status;
+  if (problems !== undefined) return 'stalled';
+  if (generation !== observedGeneration) return 'waiting';
+  if (conditions.some(({ type, status }) => type === 'Stalled' && status === 'True')) return 'stalled';
+  if (status.summary?.ready === 'Suspended') return 'ready';
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True') ? 'ready' : 'waiting';
+}
+
+function describe({ key, status }: ObservedPromotion): string {
+  const ready = status.conditions?.find((condition) => condition.type === 'Ready');
+  const message = ready?.message ?? status.problems?.map((problem) => problem.message).join('; ') ?? 'not looked at yet';
+  return `${key}: ${status.summary?.reason ?? ready?.reason ?? 'Pending'}: ${message}`;
+}
+
