@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFile, type FileResult } from '../../../src/api/documents.ts';
 
@@ -71,16 +71,10 @@ describe('1 MiB of a hostile shape is read in linear time', () => {
     ['quotes', fill('"')],
     ['anchors', fill('&a ')],
     ['tags', fill('!a ')],
-    ['keys', Array.from({ length: 90_000 }, (_, i) => `k${i}: 1\n`).join('')],
     ['keys of our kind', manifest + Array.from({ length: 80_000 }, (_, i) => `k${i}: 1\n`).join('')],
     ['one key again and again', manifest + 'a: 1\n'.repeat(200_000)],
     ['stages', `${manifest.split('  stages')[0]}  stages:\n${'    - x: y\n'.repeat(90_000)}`],
-    ['commas', `[${fill(',').slice(1)}`],
     ['closing brackets', fill(']')],
-    ['open quotes', fill('a: "\n')],
-    ['empty keys', fill(':\n')],
-    ['directives', fill('%a\n')],
-    ['line ends', fill('\n')],
     ['a long model name', manifest.replace('churn\n', `${'a'.repeat(mebibyte - 400)}/\n`)],
     ['a long alias', manifest.replace('champion', `${'a'.repeat(mebibyte - 400)}/`)],
     ['a long duration', `${manifest}  interval: ${'1'.repeat(mebibyte - 400)}`],

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { otherReading } from '../../../src/api/dialect.ts';
 import { readTree } from '../../../src/api/tree.ts';
