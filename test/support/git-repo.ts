@@ -27,7 +27,7 @@ export type Change =
   string | Uint8Array | null | { readonly symlink: string } | { readonly submodule: string };
 
 /** By path; a map where a path is not text. */
-export type Changes = Readonly<Record<string, Change>> | ReadonlyMap<string | Uint8Array, Change>;
+type Changes = Readonly<Record<string, Change>> | ReadonlyMap<string | Uint8Array, Change>;
 
 export interface TestRepo {
   /** The bare repository on disk. */
@@ -43,7 +43,7 @@ export interface TestRepo {
   git(...argv: string[]): Promise<string>;
 }
 
-export interface CommitOptions {
+interface CommitOptions {
   readonly branch?: string;
   readonly message?: string;
   /** Replaces the history of the branch by this one commit, as after `git push --force`. */

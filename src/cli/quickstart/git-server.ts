@@ -1,6 +1,7 @@
 /** A small real git server on loopback: `git http-backend` behind Node's HTTP server, for the quickstart and the tests. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { FROZEN_ENVIRONMENT } from '../../adapters/git/environment.ts';
@@ -32,6 +33,8 @@ export interface GitServer {
 }
 
 type Backend = ChildProcessByStdio<Writable, Readable, null>;
+
+const GRACE_MS = 1_000;
 
 const SERVER_SETTINGS = {
   'http.receivepack': 'true',
@@ -74,18 +77,22 @@ async function close(server: Server, backends: ReadonlySet<Backend>): Promise<vo
   await Promise.all([closed, ...[...backends].map(end)]);
 }
 
-/** Kills git with everything it started: its helpers are in its process group. */
-function end(backend: Backend): Promise<void> {
-  if (backend.pid === undefined || backend.exitCode !== null || backend.signalCode !== null) {
-    return Promise.resolve();
-  }
-  const exited = new Promise<void>((resolve) => backend.once('exit', () => resolve()));
+/** Ends git with everything it started: SIGTERM lets it remove its locks, SIGKILL comes when that takes too long. */
+async function end(backend: Backend): Promise<void> {
+  if (backend.pid === undefined || backend.exitCode !== null || backend.signalCode !== null) return;
+  const exited = once(backend, 'exit');
+  signalGroup(backend.pid, 'SIGTERM');
+  const escalation = setTimeout(signalGroup, GRACE_MS, backend.pid, 'SIGKILL');
+  await exited;
+  clearTimeout(escalation);
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-backend.pid, 'SIGKILL');
+    process.kill(-pid, signal);
   } catch {
-    // The group ended between the check and the signal; `exit` still comes.
+    // ESRCH: nobody is left in the group.
   }
-  return exited;
 }
 
 /** The answer to a request that may not reach git, or undefined when it may. */
@@ -137,7 +144,7 @@ function runBackend(
   // git may answer and leave before it has read the whole body.
   backend.stdin.on('error', () => request.unpipe(backend.stdin));
   request.pipe(backend.stdin);
-  response.once('close', () => void end(backend));
+  response.once('close', () => response.writableFinished || void end(backend));
   relay(backend.stdout, response);
 }
 

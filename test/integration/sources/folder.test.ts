@@ -111,7 +111,7 @@ describe('what cannot be read in a folder', () => {
     await symlink('circle.yaml', join(folder, 'circle.yaml'));
     await symlink('.', join(folder, 'itself'));
     await symlink('good.yaml', join(folder, 'another-name.yaml'));
-    execFileSync('mkfifo', [join(folder, 'pipe.yaml')]);
+    execFileSync('/usr/bin/mkfifo', [join(folder, 'pipe.yaml')]);
     const listing = await read(folder);
     expect(names(listing)).toEqual(['good.yaml: good', 'good/inner.yaml: inner']);
     expect(problems(listing)).toEqual([
@@ -157,7 +157,7 @@ describe('the paths of a command', () => {
   it('may be a pipe, as a shell makes it', async () => {
     await put('a.yaml', promotion('a'));
     const pipe = join(folder, 'pipe');
-    execFileSync('mkfifo', [pipe]);
+    execFileSync('/usr/bin/mkfifo', [pipe]);
     const [listing] = await Promise.all([read(pipe), writeFile(pipe, promotion('piped'))]);
     expect(names(listing)).toEqual(['pipe: piped']);
   });
