@@ -47,6 +47,7 @@ export interface Snapshot {
 /** Ours alone, so that a name on the server never meets it. */
 const TIP = 'refs/modelpromotion/tip';
 const MAX_PACKS = 100;
+const MAX_AUTHOR_LENGTH = 200;
 /** One of 256 folders of loose objects; git's own limit before it tidies up is 27. */
 const LOOSE_SAMPLE = 'objects/17';
 const MAX_LOOSE_SAMPLE = 27;
@@ -79,7 +80,10 @@ export class Mirror {
       return await this.#fetchAndRead(tip, reader, isNew, signal);
     } catch (error) {
       if (isNew || !isDamage(error)) throw asSourceError(error);
-      this.#logger?.warn({ err: error, mirror: this.gitDir }, 'The git mirror is damaged and is made again');
+      this.#logger?.info(
+        { err: error, mirror: this.gitDir },
+        'The git mirror lacks something and is made again',
+      );
     }
     await this.#discard();
     await this.prepare(tip.length, signal);
@@ -167,12 +171,7 @@ export class Mirror {
     const { gitDir } = this;
     return {
       sha,
-      author: () =>
-        localGit(['show', '--no-patch', '--format=%an <%ae>', '--end-of-options', sha], {
-          directory: gitDir,
-          gitDir,
-          signal,
-        }),
+      author: () => authorOf(gitDir, sha, signal),
       tree: (path) => listTree(gitDir, sha, path, signal),
       sizes: async (oids) => {
         const sizes = await blobSizes(gitDir, oids, signal);
@@ -195,6 +194,12 @@ export class Mirror {
   async #discard(): Promise<void> {
     await rm(this.gitDir, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+async function authorOf(gitDir: string, sha: string, signal: AbortSignal): Promise<string> {
+  const argv = ['show', '--no-patch', '--format=%an <%ae>', '--end-of-options', sha];
+  const author = await localGit(argv, { directory: gitDir, gitDir, signal });
+  return author.replaceAll(/\p{Cc}/gu, ' ').slice(0, MAX_AUTHOR_LENGTH);
 }
 
 function isDamage(error: unknown): boolean {
