@@ -1,9 +1,11 @@
 /** Reading what a controller says: from its `GET /status`, or from the status branch when there is no server to ask. */
 import { isFields } from '../api/fields.ts';
 import type { ModelPromotionStatus } from '../api/generated/types.ts';
+import type { Problem } from '../api/listing.ts';
 import { readStatusFile } from '../api/status-file.ts';
 import type { Config, OptionName } from '../config.ts';
 import { LOG_OPTIONS, openOutput } from './assembly.ts';
+import { problemLine } from './render/problems.ts';
 import { GIT_OPTIONS, openGit, openStatusBranch } from './run.ts';
 
 export const STATUS_SOURCE_OPTIONS = [
@@ -18,7 +20,15 @@ export interface ObservedPromotion {
   readonly key: string;
   readonly model: string;
   readonly generation: number | undefined;
-  readonly status: ModelPromotionStatus & { readonly problems?: readonly { readonly message: string }[] };
+  readonly status: ModelPromotionStatus & { readonly problems?: readonly Problem[] };
+  /** The whole object, for output as data. */
+  readonly document: unknown;
+}
+
+/** The message of a promotion's Ready condition, or what is wrong with its manifest. */
+export function messageOf({ status }: ObservedPromotion): string {
+  const ready = status.conditions?.find((condition) => condition.type === 'Ready');
+  return ready?.message ?? status.problems?.map(problemLine).join('; ') ?? 'not looked at yet';
 }
 
 export interface ObservedStatus {
@@ -73,6 +83,7 @@ function toObserved(document: Readonly<Record<string, unknown>>): ObservedPromot
     model: spec?.model ?? '-',
     generation: metadata?.generation,
     status: status ?? {},
+    document,
   };
 }
 

@@ -58,7 +58,7 @@ export function reportPlan({ listing, promotions }: Pick<OneShot, 'listing' | 'p
       changes: actions.filter((action) => action.cause !== 'Drift').length,
       drift: actions.filter((action) => action.cause === 'Drift').length,
       upToDate: count('UpToDate') + count('Suspended'),
-      blocked: reports.filter((report) => report.obstacle !== undefined).length,
+      blocked: reports.filter(({ obstacle }) => obstacle !== undefined && obstacle.reason !== 'WaitingForSource').length,
       invalid: listing.problems.length,
       ignored: listing.ignored,
     },

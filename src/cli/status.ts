@@ -2,7 +2,7 @@
 import type { Config, OptionName } from '../config.ts';
 import { toYaml } from '../api/yaml.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { readStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion } from './observed-status.ts';
+import { messageOf, readStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion } from './observed-status.ts';
 import { markdownTable, table } from './render/table.ts';
 import { print } from './terminal.ts';
 
@@ -18,7 +18,7 @@ export async function status(
   const observed = await readStatus(config, signal);
   const promotions = select(observed.promotions, names);
   const { output } = config;
-  const data = names.length === 0 ? observed.document : { promotions };
+  const data = names.length === 0 ? observed.document : { promotions: promotions.map(({ document }) => document) };
   if (output === 'json') print(JSON.stringify(data, null, 2));
   else if (output === 'yaml') print(toYaml(data));
   else print((output === 'markdown' ? markdownTable : table)(HEADING, promotions.map(row)));
@@ -41,10 +41,11 @@ export function find(promotions: readonly ObservedPromotion[], name: string): Ob
   return promotions.find((promotion) => promotion.key === key) ?? (named.length === 1 ? named[0] : undefined);
 }
 
-function row({ key, model, status }: ObservedPromotion): string[] {
-  const { summary, conditions, problems } = status;
+function row(promotion: ObservedPromotion): string[] {
+  const { key, model } = promotion;
+  const { summary, conditions } = promotion.status;
   const ready = conditions?.find((condition) => condition.type === 'Ready');
-  const message = ready?.message ?? problems?.map((problem) => problem.message).join('; ') ?? 'not looked at yet';
+  const message = messageOf(promotion);
   return [
     key,
     model,

@@ -2,7 +2,7 @@
 import type { Config, OptionName } from '../config.ts';
 import { sleep } from '../runtime/time.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { readStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion, type ObservedStatus } from './observed-status.ts';
+import { messageOf, readStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion, type ObservedStatus } from './observed-status.ts';
 import { find } from './status.ts';
 import { print, tell } from './terminal.ts';
 
@@ -78,9 +78,7 @@ function stateOf({ generation, status }: ObservedPromotion): Verdict['kind'] {
   return conditions.some(({ type, status }) => type === 'Ready' && status === 'True') ? 'ready' : 'waiting';
 }
 
-function describe({ key, status }: ObservedPromotion): string {
-  const ready = status.conditions?.find((condition) => condition.type === 'Ready');
-  const message = ready?.message ?? status.problems?.map((problem) => problem.message).join('; ') ?? 'not looked at yet';
-  return `${key}: ${status.summary?.reason ?? ready?.reason ?? 'Pending'}: ${message}`;
+function describe(promotion: ObservedPromotion): string {
+  const { summary } = promotion.status;
+  return `${promotion.key}: ${summary?.reason ?? 'Pending'}: ${messageOf(promotion)}`;
 }
-

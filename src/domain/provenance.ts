@@ -9,6 +9,7 @@ import { movement, type Action } from './action.ts';
 import type { TargetId } from './desired.ts';
 import type { Model, Version } from './observed.ts';
 import { identityOf, type Records } from './record.ts';
+import { currentHolder } from './select.ts';
 
 const PREFIX = 'modelpromotion.dev/';
 export const PROVENANCE_TAG = `${PREFIX}applied`;
@@ -60,7 +61,7 @@ export function marksFor(applied: readonly Action[], model: Model, signature: Si
       key: PROVENANCE_TAG,
       value: JSON.stringify({
         by: signature.owner,
-        targets,
+        targets: [...new Set([...stillHeld(model, version, signature.owner), ...targets])],
         revision: signature.revision,
         digest: signature.digest,
         at: signature.at,
@@ -74,6 +75,13 @@ export function marksFor(applied: readonly Action[], model: Model, signature: Si
 
 function installationOf(owner: string): string {
   return owner.slice(0, owner.indexOf('/'));
+}
+
+/** What an earlier mark of ours says of this version, as far as it is still so. */
+function stillHeld(model: Model, version: string, owner: string): TargetId[] {
+  const mark = parseMark(model.versions.get(version)?.tags.get(PROVENANCE_TAG));
+  if (mark?.by !== owner) return [];
+  return mark.targets.filter((target) => currentHolder(target, model)?.version === version);
 }
 
 /** The owner tags of a promotion that is removed, taken off again: the empty value deletes a model's tag. */

@@ -65,8 +65,8 @@ export class Engine {
   /** Takes a new listing in. Returns the keys to look at now. */
   async accept(listing: Listing): Promise<string[]> {
     const { allowEmpty, uidOf, observer, registries } = this.#options;
-    const before = rejectedOf(this.#catalog);
-    const { catalog, changed, removed, held } = advance(this.#catalog, listing, { allowEmpty, uidOf });
+    const before = this.#catalog;
+    const { catalog, changed, removed, held } = advance(before, listing, { allowEmpty, uidOf });
     this.#catalog = catalog;
     if (held === 'EmptySource') {
       observer.warn({ revision: listing.revision }, 'the source holds no manifest any more; nothing is changed unless --allow-empty is given');
@@ -75,11 +75,14 @@ export class Engine {
     if (held === 'UnreadableFile') {
       observer.warn({ revision: listing.revision }, 'a file cannot be read, so nothing is removed at this revision');
     }
-    for (const problem of listing.problems) observer.warn(problem, 'a manifest was refused');
+    const told = new Set(before.problems.map(canonicalJson));
+    for (const problem of listing.problems) {
+      if (!told.has(canonicalJson(problem))) observer.warn(problem, 'a manifest was refused');
+    }
     for (const entry of removed) this.#leave(entry);
     await registries.update(catalog.registries);
     this.#indexClaims();
-    for (const key of new Set([...before.keys(), ...rejectedOf(catalog).keys()])) this.#options.onStatus(key);
+    for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()])) this.#options.onStatus(key);
     return this.#withRivals([...changed, ...removed.map((entry) => entry.promotion.key)]);
   }
 

@@ -27,19 +27,17 @@ export class Guide {
     this.#screen.output(text);
   }
 
-  /** Replaces texts that each stand in the file once. */
+  /** Replaces texts of a file, wherever they stand in it. */
   async edit(file: string, changes: Readonly<Record<string, string>>): Promise<void> {
     const { clone } = this.#playground;
     let text = await clone.read(file);
-    for (const [from, to] of Object.entries(changes)) text = text.replace(from, to);
+    for (const [from, to] of Object.entries(changes)) {
+      if (!text.includes(from)) throw new Error(`${file} does not contain ${JSON.stringify(from)}`);
+      text = text.replaceAll(from, to);
+    }
     await clone.write(file, text);
-    await this.#showDiff(file);
-  }
-
-  async append(file: string, lines: string): Promise<void> {
-    const { clone } = this.#playground;
-    await clone.write(file, (await clone.read(file)) + lines);
-    await this.#showDiff(file);
+    this.#screen.command(`git diff ${file}`);
+    this.#screen.diff(await this.#changes(file));
   }
 
   async push(message: string): Promise<void> {
@@ -104,11 +102,6 @@ export class Guide {
       expected: `problems ${JSON.stringify(expected)}`,
       seen: JSON.stringify(problems),
     });
-  }
-
-  async #showDiff(file: string): Promise<void> {
-    this.#screen.command(`git diff ${file}`);
-    this.#screen.diff(await this.#changes(file));
   }
 
   /** The changed lines alone. */

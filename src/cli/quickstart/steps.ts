@@ -21,8 +21,7 @@ export interface Step {
 export const STEPS: readonly Step[] = [
   {
     title: 'The first promotion',
-    story:
-      'One file says which version serves, and that the alias champion follows it. Pushing it is all it takes.',
+    story: 'One file says which version serves, and bears the alias champion. Pushing it is all it takes.',
     async act(guide) {
       await guide.addFile(CHURN);
       await guide.push('Serve version 3');
@@ -53,7 +52,7 @@ export const STEPS: readonly Step[] = [
       'The quotes around a version are missing in a new file. The same push gives version 2 an alias, and that works.',
     async act(guide) {
       await guide.addFile(CANARY, (text) => text.replace('"4"', '4'));
-      await guide.append(CHURN, '    - name: challenger\n      version: "2"\n');
+      await guide.edit(CHURN, { 'aliases:': 'aliases:\n    - name: challenger\n      version: "2"' });
       await guide.product(['validate', '.'], { exitCode: 2 });
       await guide.push('Try version 4 as canary, and name a challenger');
     },

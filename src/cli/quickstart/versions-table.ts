@@ -15,23 +15,20 @@ export function metricsTable(
   return [['VERSION', 'ACCURACY', 'F1_SCORE', 'ALGORITHM'], ...rows];
 }
 
-/** Who holds what now, and what each held before where that changed. */
+/** Who holds what now, and what was there before where that changed. */
 export function versionsTable(
   before: readonly RegisteredVersion[],
   after: readonly RegisteredVersion[],
 ): string[][] {
   const rows = after.map((now) => {
-    const then = before.find(({ version }) => version === now.version);
-    return [now.version, stageOf(now), aliasesOf(now), changeOf(then, now)];
+    const then = before.find(({ version }) => version === now.version) ?? now;
+    return [now.version, change(stageOf(then), stageOf(now)), change(aliasesOf(then), aliasesOf(now))];
   });
-  return [['VERSION', 'STAGE', 'ALIASES', 'BEFORE'], ...rows];
+  return [['VERSION', 'STAGE', 'ALIASES'], ...rows];
 }
 
-function changeOf(then: RegisteredVersion | undefined, now: RegisteredVersion): string {
-  if (then === undefined) return NOTHING;
-  const stage = then.stage === now.stage ? [] : [stageOf(then)];
-  const aliases = aliasesOf(then) === aliasesOf(now) ? [] : [aliasesOf(then)];
-  return [...stage, ...aliases].join(', ');
+function change(then: string, now: string): string {
+  return then === now ? now : `${now} (was ${then})`;
 }
 
 function stageOf({ stage }: RegisteredVersion): string {
