@@ -17,6 +17,8 @@ export interface Problem extends Location {
   readonly message: string;
   /** The object the mistake is in, where its kind and name could be read. */
   readonly object?: ObjectIdentity;
+  /** A link or a submodule: no manifest is ever read from it, so it casts no doubt on what is gone elsewhere. */
+  readonly neverRead?: true;
 }
 
 export interface ObjectIdentity {

@@ -107,7 +107,7 @@ function isEmpty(listing: Listing): boolean {
 
 /** A mistake whose object cannot be told may hide any object that was in this file before. */
 function isUnreadable(problem: Problem): boolean {
-  return problem.object === undefined;
+  return problem.object === undefined && problem.neverRead !== true;
 }
 
 function nextEntry(
@@ -147,8 +147,13 @@ function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean):
 /** The mistakes that concern a promotion: those that name it, and those of the file it was last seen in. */
 function problemsOf(key: string, { location }: Entry, problems: readonly Problem[]): Problem[] {
   return problems.filter(({ object, file }) =>
-    object === undefined ? file === location?.file : object.kind === 'ModelPromotion' && keyOf(object) === key,
+    object === undefined ? holds(file, location?.file) : object.kind === 'ModelPromotion' && keyOf(object) === key,
   );
+}
+
+/** Whether a file or folder is, or contains, the file. */
+function holds(outer: string, file: string | undefined): boolean {
+  return file !== undefined && (file === outer || file.startsWith(`${outer}/`));
 }
 
 function keyOf({ namespace, name }: { namespace: string; name: string }): string {

@@ -9,7 +9,7 @@ import type { Listing } from '../api/listing.ts';
 import { isManifestName, nameMistake, printableName, TOO_LARGE } from '../api/manifest-files.ts';
 import { limits } from '../api/yaml.ts';
 import type { Source } from '../reconcile/ports.ts';
-import { checkCount, checkTotal, parseFiles, unreadable } from './parse.ts';
+import { checkCount, checkTotal, neverRead, parseFiles, unreadable } from './parse.ts';
 
 export interface GitSourceOptions {
   readonly url: GitUrl;
@@ -109,7 +109,9 @@ export class GitSource implements Source {
     const folders = await snapshot.linksToFolders(otherLinks);
     return entries.flatMap((entry) => {
       const message = refusal(entry, folders);
-      return message === undefined ? [] : [unreadable(printableName(entry.name), message)];
+      if (message === undefined) return [];
+      const refuse = entry.mode === SYMLINK || entry.mode === SUBMODULE ? neverRead : unreadable;
+      return [refuse(printableName(entry.name), message)];
     });
   }
 }

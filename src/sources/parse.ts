@@ -35,6 +35,12 @@ export function unreadable(file: string, message: string): FileResult {
   return { file, declarations: [], problems: [problem], ignored: 0 };
 }
 
+/** A link or a submodule: whatever it holds was never part of the source. */
+export function neverRead(file: string, message: string): FileResult {
+  const problem = { file, line: 1, column: 1, path: '', message, neverRead: true } as const;
+  return { file, declarations: [], problems: [problem], ignored: 0 };
+}
+
 /** @throws SourceError (Refused) for more manifests than one source may hold. */
 export function checkCount(files: number): void {
   if (files <= MAX_FILES) return;
