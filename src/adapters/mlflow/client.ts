@@ -55,7 +55,9 @@ export class MlflowClient {
   }
 
   async serverInfo(signal: AbortSignal): Promise<{ workspaces: boolean }> {
-    return readServerInfo(await this.#read('server-info', { method: 'GET', path: '/api/3.0/mlflow/server-info' }, signal));
+    return readServerInfo(
+      await this.#read('server-info', { method: 'GET', path: '/api/3.0/mlflow/server-info' }, signal),
+    );
   }
 
   async model(name: string, signal: AbortSignal): Promise<WireModel> {
@@ -91,7 +93,13 @@ export class MlflowClient {
     };
     for (let token: string | undefined, more = true; more; more = token !== undefined) {
       const page = readVersionPage(
-        await this.#get('search-versions', '/model-versions/search', withToken(query, token), signal, PAGE_TIMEOUT),
+        await this.#get(
+          'search-versions',
+          '/model-versions/search',
+          withToken(query, token),
+          signal,
+          PAGE_TIMEOUT,
+        ),
       );
       for (const version of page.items) {
         const key = `${version.version}/${version.name}`;
@@ -102,9 +110,17 @@ export class MlflowClient {
     }
   }
 
-  transition(name: string, version: string, stage: Stage, archive: boolean, signal: AbortSignal): Promise<WireVersion> {
+  transition(
+    name: string,
+    version: string,
+    stage: Stage,
+    archive: boolean,
+    signal: AbortSignal,
+  ): Promise<WireVersion> {
     const body = { name, version, stage, archive_existing_versions: archive };
-    return this.#write('transition', 'POST', '/model-versions/transition-stage', body, signal).then(readVersion);
+    return this.#write('transition', 'POST', '/model-versions/transition-stage', body, signal).then(
+      readVersion,
+    );
   }
 
   async setAlias(name: string, alias: string, version: string, signal: AbortSignal): Promise<void> {
@@ -115,8 +131,20 @@ export class MlflowClient {
     await this.#write('delete-alias', 'DELETE', '/registered-models/alias', { name, alias }, signal);
   }
 
-  async setVersionTag(name: string, version: string, key: string, value: string, signal: AbortSignal): Promise<void> {
-    await this.#write('set-version-tag', 'POST', '/model-versions/set-tag', { name, version, key, value }, signal);
+  async setVersionTag(
+    name: string,
+    version: string,
+    key: string,
+    value: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#write(
+      'set-version-tag',
+      'POST',
+      '/model-versions/set-tag',
+      { name, version, key, value },
+      signal,
+    );
   }
 
   async setModelTag(name: string, key: string, value: string, signal: AbortSignal): Promise<void> {
@@ -128,8 +156,19 @@ export class MlflowClient {
   }
 
   /** Always sends the description: MLflow wipes it when the field is left out. */
-  async setDescription(name: string, version: string, description: string, signal: AbortSignal): Promise<void> {
-    await this.#write('set-description', 'PATCH', '/model-versions/update', { name, version, description }, signal);
+  async setDescription(
+    name: string,
+    version: string,
+    description: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#write(
+      'set-description',
+      'PATCH',
+      '/model-versions/update',
+      { name, version, description },
+      signal,
+    );
   }
 
   async *#modelPages(
@@ -141,15 +180,32 @@ export class MlflowClient {
     const query = { max_results: String(size), order_by: order, ...(filter === undefined ? {} : { filter }) };
     for (let token: string | undefined, more = true; more; more = token !== undefined) {
       const page = readModelPage(
-        await this.#get('search-models', '/registered-models/search', withToken(query, token), signal, PAGE_TIMEOUT),
+        await this.#get(
+          'search-models',
+          '/registered-models/search',
+          withToken(query, token),
+          signal,
+          PAGE_TIMEOUT,
+        ),
       );
       yield* page.items;
       token = advance(token, page.next);
     }
   }
 
-  #get(name: string, path: string, query: NonNullable<Call['query']>, signal: AbortSignal, timeout?: number): Promise<unknown> {
-    const call: Call = { method: 'GET', path: `${API}${path}`, query, ...(timeout === undefined ? {} : { timeout }) };
+  #get(
+    name: string,
+    path: string,
+    query: NonNullable<Call['query']>,
+    signal: AbortSignal,
+    timeout?: number,
+  ): Promise<unknown> {
+    const call: Call = {
+      method: 'GET',
+      path: `${API}${path}`,
+      query,
+      ...(timeout === undefined ? {} : { timeout }),
+    };
     return this.#read(name, call, signal);
   }
 
@@ -159,24 +215,39 @@ export class MlflowClient {
       try {
         return await this.#guarded(name, () => this.#transport.json(call, signal), signal);
       } catch (error) {
-        if (!(error instanceof RegistryError) || !isPassing(error) || this.broken || attempt >= READ_ATTEMPTS) throw error;
+        if (!(error instanceof RegistryError) || !isPassing(error) || this.broken || attempt >= READ_ATTEMPTS)
+          throw error;
         await sleep(error.retryAfter ?? backoff(attempt, READ_BACKOFF), signal);
       }
     }
   }
 
   /** Writes are sent once: what became of an unanswered one is settled by reading. */
-  #write(name: string, method: Call['method'], path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
-    return this.#guarded(name, () => this.#transport.json({ method, path: `${API}${path}`, body }, signal), signal);
+  #write(
+    name: string,
+    method: Call['method'],
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    return this.#guarded(
+      name,
+      () => this.#transport.json({ method, path: `${API}${path}`, body }, signal),
+      signal,
+    );
   }
 
   #guarded<T>(name: string, send: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return this.#limiter.run(async () => {
       const wait = this.#breaker.admit();
       if (wait > 0) {
-        throw new RegistryError('transient', 'the registry has failed several times in a row and is left alone for a moment', {
-          retryAfter: wait,
-        });
+        throw new RegistryError(
+          'transient',
+          'the registry has failed several times in a row and is left alone for a moment',
+          {
+            retryAfter: wait,
+          },
+        );
       }
       const started = performance.now();
       let result = 'ok';

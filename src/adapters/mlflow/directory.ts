@@ -45,7 +45,8 @@ export class RegistryDirectory implements Registries {
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
-    if (options.operator !== undefined) this.#add(OPERATOR_REGISTRY, this.#listOperator(options.operator), '');
+    if (options.operator !== undefined)
+      this.#add(OPERATOR_REGISTRY, this.#listOperator(options.operator), '');
   }
 
   /** Takes over what is declared now. Registries whose declaration did not change keep what they know. */
@@ -62,7 +63,8 @@ export class RegistryDirectory implements Registries {
       stale.push(listed.registry);
     }
     for (const [key, entry] of declared) {
-      if (!this.#listed.has(key)) this.#add(key, this.#listDeclared(key, entry), fingerprintOf(entry.document));
+      if (!this.#listed.has(key))
+        this.#add(key, this.#listDeclared(key, entry), fingerprintOf(entry.document));
     }
     await Promise.all(stale.map((registry) => registry.close()));
   }
@@ -87,7 +89,9 @@ export class RegistryDirectory implements Registries {
 
   #find(key: string): Listed | undefined {
     const name = key.slice(key.indexOf('/') + 1);
-    return (name === OPERATOR_REGISTRY ? this.#listed.get(OPERATOR_REGISTRY) : undefined) ?? this.#listed.get(key);
+    return (
+      (name === OPERATOR_REGISTRY ? this.#listed.get(OPERATOR_REGISTRY) : undefined) ?? this.#listed.get(key)
+    );
   }
 
   #add(key: string, listed: Listed, fingerprint: string): void {
@@ -156,12 +160,19 @@ export class RegistryDirectory implements Registries {
     try {
       return await this.#options.readSecret(name, uri === undefined ? undefined : new URL(uri).origin);
     } catch (error) {
-      throw new RegistryError('unauthorised', error instanceof Error ? error.message : 'the secret cannot be read', { cause: error });
+      throw new RegistryError(
+        'unauthorised',
+        error instanceof Error ? error.message : 'the secret cannot be read',
+        { cause: error },
+      );
     }
   }
 }
 
-function refuse({ registry, model }: RegistryReference, reason: 'RegistryNotFound' | 'NotAllowed'): ResolvedRegistry {
+function refuse(
+  { registry, model }: RegistryReference,
+  reason: 'RegistryNotFound' | 'NotAllowed',
+): ResolvedRegistry {
   const message =
     reason === 'NotAllowed'
       ? `registry ${registry} does not allow this namespace to manage model ${JSON.stringify(model)} (its spec.access)`

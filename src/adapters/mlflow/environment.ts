@@ -32,7 +32,9 @@ export function registryFromEnvironment(
   const url = parseRegistryUri(given);
   for (const name of ['MLFLOW_TRACKING_AWS_SIGV4', 'MLFLOW_TRACKING_AUTH']) {
     if (isTrue(env[name]) || (name.endsWith('AUTH') && (env[name] ?? '') !== '')) {
-      throw new Error(`${name} is set, and that way to authenticate is not supported; use a token, or user name and password`);
+      throw new Error(
+        `${name} is set, and that way to authenticate is not supported; use a token, or user name and password`,
+      );
     }
   }
   const seconds = Number(env['MLFLOW_HTTP_REQUEST_TIMEOUT'] ?? '');
@@ -49,16 +51,21 @@ export function registryFromEnvironment(
 export function parseRegistryUri(uri: string): URL {
   const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*)(?::|$)/.exec(uri)?.[1]?.toLowerCase() ?? '';
   if (scheme.startsWith('databricks')) {
-    throw new Error('a Databricks registry is not supported; give the address of an MLflow server (http or https)');
+    throw new Error(
+      'a Databricks registry is not supported; give the address of an MLflow server (http or https)',
+    );
   }
   if (/^(?:sqlite|postgresql|mysql|mssql|file)/.test(scheme)) {
-    throw new Error(`"${scheme}:" is a store, not a server; give the address of an MLflow server (http or https)`);
+    throw new Error(
+      `"${scheme}:" is a store, not a server; give the address of an MLflow server (http or https)`,
+    );
   }
   if (!/^https?$/.test(scheme) || !URL.canParse(uri)) {
     throw new Error('the registry address must be an http or https URL, such as http://127.0.0.1:5000');
   }
   const url = new URL(uri);
-  if (url.search !== '' || url.hash !== '') throw new Error('the registry address must have no query and no fragment');
+  if (url.search !== '' || url.hash !== '')
+    throw new Error('the registry address must have no query and no fragment');
   return url;
 }
 

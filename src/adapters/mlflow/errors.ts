@@ -55,14 +55,23 @@ export function classify(refusal: Refusal): RegistryError {
   const message = body?.message ?? `HTTP ${status} ${plainText(refusal.body)}`.trim();
   const options = { status, ...(body === undefined ? {} : { code: body.code }) };
   if (status === 401) return new RegistryError('unauthorised', UNAUTHENTICATED, options);
-  if (status === 403) return new RegistryError('unauthorised', explainForbidden(refusal.body, message), options);
+  if (status === 403)
+    return new RegistryError('unauthorised', explainForbidden(refusal.body, message), options);
   if (status >= 300 && status < 400) {
-    return new RegistryError('permanent', 'the server answers with a redirect, and redirects are not followed; use the address it redirects to', options);
+    return new RegistryError(
+      'permanent',
+      'the server answers with a redirect, and redirects are not followed; use the address it redirects to',
+      options,
+    );
   }
   if (status === 429) {
-    return new RegistryError('throttled', message, { ...options, retryAfter: parseRetryAfter(refusal.retryAfter) ?? 1_000 });
+    return new RegistryError('throttled', message, {
+      ...options,
+      retryAfter: parseRetryAfter(refusal.retryAfter) ?? 1_000,
+    });
   }
-  if (isPermanentServerError(status, refusal, message)) return new RegistryError('permanent', message, options);
+  if (isPermanentServerError(status, refusal, message))
+    return new RegistryError('permanent', message, options);
   if (status >= 500 || status === 408) {
     const retryAfter = parseRetryAfter(refusal.retryAfter);
     return new RegistryError('transient', message, {
@@ -76,7 +85,8 @@ export function classify(refusal: Refusal): RegistryError {
   return new RegistryError('permanent', message, options);
 }
 
-const UNAUTHENTICATED = 'the registry does not accept our credentials (401); check the token, or user name and password';
+const UNAUTHENTICATED =
+  'the registry does not accept our credentials (401); check the token, or user name and password';
 
 function explainForbidden(body: string, message: string): string {
   return body.includes('Invalid Host header')
@@ -153,15 +163,25 @@ export function classifyFailure(error: unknown): RegistryError {
   const known = CONNECTION[code];
   if (known !== undefined) return new RegistryError('transient', known, { cause: error });
   if (CERTIFICATE.test(code)) {
-    return new RegistryError('permanent', `TLS failed (${code}); declare the authority in spec.tls, or MLFLOW_TRACKING_SERVER_CERT_PATH`, {
-      cause: error,
-    });
+    return new RegistryError(
+      'permanent',
+      `TLS failed (${code}); declare the authority in spec.tls, or MLFLOW_TRACKING_SERVER_CERT_PATH`,
+      {
+        cause: error,
+      },
+    );
   }
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
-    return new RegistryError('permanent', 'the answer is larger than we accept', { cause: error, ambiguous: true });
+    return new RegistryError('permanent', 'the answer is larger than we accept', {
+      cause: error,
+      ambiguous: true,
+    });
   }
   const detail = error instanceof Error ? error.message : String(error);
-  return new RegistryError('transient', `no complete answer: ${cut(detail)}`, { cause: error, ambiguous: true });
+  return new RegistryError('transient', `no complete answer: ${cut(detail)}`, {
+    cause: error,
+    ambiguous: true,
+  });
 }
 
 function codeOf(error: unknown): string {

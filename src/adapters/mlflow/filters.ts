@@ -7,7 +7,10 @@ const LONGEST_FILTER = 6_000;
  * Filters that together find all of these models, each short enough for one GET. What they find beside them must
  * be dropped by comparing names: a name that MLflow's quoting cannot express is asked for with LIKE.
  */
-export function nameFilters(names: readonly string[], { inOperator, chunk }: { inOperator: boolean; chunk: number }): string[] {
+export function nameFilters(
+  names: readonly string[],
+  { inOperator, chunk }: { inOperator: boolean; chunk: number },
+): string[] {
   const plain = names.filter((name) => !isOdd(name));
   const odd = names.filter(isOdd).map((name) => `name LIKE '${name.replaceAll(UNQUOTABLE, '_')}'`);
   const exact = inOperator

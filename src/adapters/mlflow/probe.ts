@@ -10,14 +10,21 @@ export interface Capabilities {
 }
 
 /** @throws RegistryError that says what the server is not, or what it refuses. */
-export async function probe(client: MlflowClient, workspace: string | undefined, signal: AbortSignal): Promise<Capabilities> {
+export async function probe(
+  client: MlflowClient,
+  workspace: string | undefined,
+  signal: AbortSignal,
+): Promise<Capabilities> {
   const version = await serverVersion(client, signal);
   if (isOlder(version, [2, 3])) {
     throw new RegistryError('permanent', `MLflow ${version} has no aliases; 2.3 or later is needed`);
   }
   const workspaces = await workspacesEnabled(client, signal);
   if (workspace !== undefined && !workspaces) {
-    throw new RegistryError('permanent', `the server has no workspaces, and workspace ${workspace} is declared; remove it, or start MLflow with --enable-workspaces`);
+    throw new RegistryError(
+      'permanent',
+      `the server has no workspaces, and workspace ${workspace} is declared; remove it, or start MLflow with --enable-workspaces`,
+    );
   }
   return { version, workspaces, inOperator: await acceptsIn(client, signal) };
 }
@@ -26,7 +33,8 @@ async function serverVersion(client: MlflowClient, signal: AbortSignal): Promise
   const answer = await client.text('/version', signal);
   const version = answer.body.trim();
   if (answer.status === 200 && /^\d+\.\d+[\w.+-]{0,40}$/.test(version)) return version;
-  if (answer.status === 401 || answer.status === 403 || answer.status === 429 || answer.status >= 500) throw classify(answer);
+  if (answer.status === 401 || answer.status === 403 || answer.status === 429 || answer.status >= 500)
+    throw classify(answer);
   throw new RegistryError(
     'permanent',
     `this is not an MLflow server, or its address lacks a path prefix (GET /version answers ${answer.status}: ${plainText(answer.body)})`,

@@ -165,7 +165,10 @@ export class MlflowRegistry implements Registry {
     const managed = this.#options.managed();
     if (!this.#full.whole && [...managed].some((name) => !this.#known.has(name))) return true;
     const age = performance.now() - this.#full.at;
-    return age >= this.#full.duration / FULL_SHARE || this.#full.duration <= this.#options.sweepInterval * FULL_SHARE;
+    return (
+      age >= this.#full.duration / FULL_SHARE ||
+      this.#full.duration <= this.#options.sweepInterval * FULL_SHARE
+    );
   }
 
   async #sweepAll(signal: AbortSignal): Promise<Sweep> {
@@ -173,7 +176,9 @@ export class MlflowRegistry implements Registry {
     const requests = this.#client.requests;
     const managed = [...this.#options.managed()];
     const whole = managed.length > FEW_MODELS;
-    const filters = whole ? [undefined] : nameFilters(managed, { inOperator: this.#inOperator, chunk: FEW_MODELS });
+    const filters = whole
+      ? [undefined]
+      : nameFilters(managed, { inOperator: this.#inOperator, chunk: FEW_MODELS });
     const models = await readAll(this.#client, filters, signal);
     const names = new Set([...models.keys(), ...(whole ? this.#known.keys() : managed)]);
     const changed = [...names].filter((name) => this.#learn(name, factOf(models.get(name)), asOf));
@@ -190,13 +195,24 @@ export class MlflowRegistry implements Registry {
       this.#client,
       (name) => valueOf(this.#known.get(name)?.fact),
       this.#watermark,
-      { inOperator: this.#inOperator, only: this.#full?.whole === true ? undefined : this.#options.managed() },
+      {
+        inOperator: this.#inOperator,
+        only: this.#full?.whole === true ? undefined : this.#options.managed(),
+      },
       signal,
     );
-    const changed = [...models].filter(([name, model]) => this.#learn(name, factOf(model), asOf)).map(([name]) => name);
+    const changed = [...models]
+      .filter(([name, model]) => this.#learn(name, factOf(model), asOf))
+      .map(([name]) => name);
     this.#advanceWatermark(models);
     const duration = performance.now() - asOf;
-    return { kind: 'Changes', time: Date.now(), duration, requests: this.#client.requests - requests, changed };
+    return {
+      kind: 'Changes',
+      time: Date.now(),
+      duration,
+      requests: this.#client.requests - requests,
+      changed,
+    };
   }
 
   async #readMany(names: readonly string[]): Promise<ReadonlyMap<string, Fact<Model>>> {
@@ -238,9 +254,13 @@ export class MlflowRegistry implements Registry {
         const { version, to, archiveExisting } = action;
         const answer = await this.#client.transition(model, version, to, archiveExisting, signal);
         if (answer.current_stage !== to) {
-          throw new RegistryError('transient', `the registry answered stage ${answer.current_stage ?? 'none'} to a transition to ${to}`, {
-            ambiguous: true,
-          });
+          throw new RegistryError(
+            'transient',
+            `the registry answered stage ${answer.current_stage ?? 'none'} to a transition to ${to}`,
+            {
+              ambiguous: true,
+            },
+          );
         }
         return;
       }
@@ -263,7 +283,9 @@ export class MlflowRegistry implements Registry {
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       // A lagging replica answers 404 to writes that were carried out (facts 8.4): read before believing it.
-      throw new WriteError(reasonOf(error), error.ambiguous || error.notFound, error.message, { cause: error });
+      throw new WriteError(reasonOf(error), error.ambiguous || error.notFound, error.message, {
+        cause: error,
+      });
     }
   }
 }
@@ -290,6 +312,12 @@ function fingerprint(model: Model): string {
     model.lastUpdatedTimestamp,
     [...model.tags],
     [...model.aliases],
-    [...model.versions.values()].map((version) => [version.version, version.stage, version.status, version.description, [...version.tags]]),
+    [...model.versions.values()].map((version) => [
+      version.version,
+      version.stage,
+      version.status,
+      version.description,
+      [...version.tags],
+    ]),
   ]);
 }

@@ -69,7 +69,10 @@ export async function readLive(
   for (const version of versions.flat()) group(grouped, version);
   const facts = names.map(async (name): Promise<[string, Fact<Model>]> => {
     const model = byName.get(name);
-    return [name, model === undefined ? await readByName(client, name, signal) : known(model, grouped.get(name))];
+    return [
+      name,
+      model === undefined ? await readByName(client, name, signal) : known(model, grouped.get(name)),
+    ];
   });
   return new Map(await Promise.all(facts));
 }
@@ -87,7 +90,13 @@ async function readByName(client: MlflowClient, name: string, signal: AbortSigna
 }
 
 function known(model: WireModel, versions: readonly WireVersion[] = []): Fact<Model> {
-  return { kind: 'known', value: toModel(model, versions.filter((version) => version.name === model.name)) };
+  return {
+    kind: 'known',
+    value: toModel(
+      model,
+      versions.filter((version) => version.name === model.name),
+    ),
+  };
 }
 
 /** What could not be read, as a fact. @throws whatever is no RegistryError: it is a defect, or a cancellation. */

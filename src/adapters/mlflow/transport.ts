@@ -155,7 +155,9 @@ function createDispatcher(
   const connect = {
     timeout: 10_000,
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.clientCertificate === undefined ? {} : { cert: tls.clientCertificate, key: tls.clientCertificate }),
+    ...(tls.clientCertificate === undefined
+      ? {}
+      : { cert: tls.clientCertificate, key: tls.clientCertificate }),
     ...(tls.insecure === true ? { rejectUnauthorized: false } : {}),
   };
   const options: Agent.Options = {

@@ -137,9 +137,13 @@ function nextToken({ next_page_token: token }: { next_page_token?: string }): st
 
 function checked<T>(validate: ValidateFunction<T>, answer: unknown): T {
   if (validate(answer)) return answer;
-  throw new RegistryError('transient', `the answer has an unexpected shape (${ajv.errorsText(validate.errors)}); is a gateway in between?`, {
-    ambiguous: true,
-  });
+  throw new RegistryError(
+    'transient',
+    `the answer has an unexpected shape (${ajv.errorsText(validate.errors)}); is a gateway in between?`,
+    {
+      ambiguous: true,
+    },
+  );
 }
 
 const STAGES = new Set<string>(['None', 'Staging', 'Production', 'Archived'] satisfies Stage[]);

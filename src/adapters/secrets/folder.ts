@@ -27,8 +27,10 @@ export class SecretFolder {
    * @throws Error that says what to do and holds no secret
    */
   async read(name: string): Promise<ReadonlyMap<string, string>> {
-    if (this.#folder === undefined) throw new Error(`secret ${name} is named, and there is no --secrets-dir to read it from`);
-    if (!NAME.test(name) || name.includes('..')) throw new Error(`${JSON.stringify(name)} is not the name of a secret`);
+    if (this.#folder === undefined)
+      throw new Error(`secret ${name} is named, and there is no --secrets-dir to read it from`);
+    if (!NAME.test(name) || name.includes('..'))
+      throw new Error(`${JSON.stringify(name)} is not the name of a secret`);
     const folder = join(this.#folder, name);
     const entries = await readdir(folder).catch((error: unknown) => {
       throw new Error(`secret ${name} cannot be read from --secrets-dir: ${codeOf(error)}`, { cause: error });
@@ -51,7 +53,9 @@ export class SecretFolder {
     const keys = await this.read(name);
     const origins = (keys.get(ORIGINS) ?? '').split(/\s+/).filter((line) => line !== '');
     if (origins.includes(origin)) return keys;
-    throw new Error(`secret ${name} is not for ${origin}; if it should be, add a line ${origin} to its key ${ORIGINS}`);
+    throw new Error(
+      `secret ${name} is not for ${origin}; if it should be, add a line ${origin} to its key ${ORIGINS}`,
+    );
   }
 }
 
