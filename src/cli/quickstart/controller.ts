@@ -1,5 +1,5 @@
 /** The product itself, started as its users start it. */
-import { extname, join, relative } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Problem } from '../../api/listing.ts';
 import type { StatusPage } from '../daemon/status-page.ts';
@@ -38,7 +38,7 @@ export function controllerArguments({ dir, gitUrl, registryUri, port }: Controll
     ['run', '--source', 'git'],
     ['--git-url', gitUrl, '--git-interval', '1s'],
     ['--registry-uri', registryUri, '--sweep-interval', '1s'],
-    ['--listen', `127.0.0.1:${port}`, '--cache-dir', join(relative('', dir), 'mirror')],
+    ['--listen', `127.0.0.1:${port}`, '--cache-dir', join(dir, 'mirror')],
   ];
 }
 
