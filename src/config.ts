@@ -32,10 +32,25 @@ export const OPTIONS = {
     help: 'where manifests come from: git or folder',
     defaultHelp: 'git when --git-url is given',
   },
-  path: { type: 'text', default: '.', value: 'PATH', help: 'folder, or path inside the repository, that holds the manifests' },
-  'git-url': { type: 'text', value: 'URL', help: 'the repository to watch (https; http on loopback or with --git-allow-http)' },
+  path: {
+    type: 'text',
+    default: '.',
+    value: 'PATH',
+    help: 'folder, or path inside the repository, that holds the manifests',
+  },
+  'git-url': {
+    type: 'text',
+    value: 'URL',
+    help: 'the repository to watch (https; http on loopback or with --git-allow-http)',
+  },
   'git-branch': { type: 'text', default: 'main', value: 'NAME', help: 'the branch to watch' },
-  'git-interval': { type: 'duration', default: '30s', least: '100ms', value: 'DURATION', help: 'how often to ask the server whether the branch moved' },
+  'git-interval': {
+    type: 'duration',
+    default: '30s',
+    least: '100ms',
+    value: 'DURATION',
+    help: 'how often to ask the server whether the branch moved',
+  },
   'git-secret': {
     type: 'text',
     value: 'NAME',
@@ -49,15 +64,30 @@ export const OPTIONS = {
     value: 'NAME',
     help: 'branch that statuses are written to; empty turns it off',
   },
-  'status-secret': { type: 'text', value: 'NAME', help: 'secret with the credential that may write the status branch', defaultHelp: '--git-secret' },
-  'secrets-dir': { type: 'text', value: 'DIR', help: 'folder of secrets: DIR/<secret name>/<key>, one file a key' },
+  'status-secret': {
+    type: 'text',
+    value: 'NAME',
+    help: 'secret with the credential that may write the status branch',
+    defaultHelp: '--git-secret',
+  },
+  'secrets-dir': {
+    type: 'text',
+    value: 'DIR',
+    help: 'folder of secrets: DIR/<secret name>/<key>, one file a key',
+  },
   'registry-uri': {
     type: 'text',
     value: 'URL',
     alsoFrom: ['MLFLOW_REGISTRY_URI', 'MLFLOW_TRACKING_URI'],
     help: 'address of the MLflow server that is the registry named default',
   },
-  'sweep-interval': { type: 'duration', default: '60s', least: '1s', value: 'DURATION', help: 'how often the registry of --registry-uri is looked at' },
+  'sweep-interval': {
+    type: 'duration',
+    default: '60s',
+    least: '1s',
+    value: 'DURATION',
+    help: 'how often the registry of --registry-uri is looked at',
+  },
   installation: {
     type: 'text',
     default: 'default',
@@ -70,17 +100,57 @@ export const OPTIONS = {
     help: 'YAML file that gives namespaces their labels (NAMESPACE: {KEY: VALUE}), for access to registries of other namespaces',
   },
   'allow-empty': { type: 'switch', help: 'a source that holds no manifest any more means what it says' },
-  'cache-dir': { type: 'text', value: 'DIR', help: 'where the git mirror is kept', defaultHelp: 'a folder of the user’s cache' },
-  workers: { type: 'integer', default: 8, least: 1, most: 256, value: 'N', help: 'promotions handled at once' },
-  listen: { type: 'text', default: '127.0.0.1:8080', value: 'ADDRESS', help: 'address of /healthz, /readyz, /metrics and /status' },
+  'cache-dir': {
+    type: 'text',
+    value: 'DIR',
+    help: 'where the git mirror is kept',
+    defaultHelp: 'a folder of the user’s cache',
+  },
+  workers: {
+    type: 'integer',
+    default: 8,
+    least: 1,
+    most: 256,
+    value: 'N',
+    help: 'promotions handled at once',
+  },
+  listen: {
+    type: 'text',
+    default: '127.0.0.1:8080',
+    value: 'ADDRESS',
+    help: 'address of /healthz, /readyz, /metrics and /status',
+  },
   server: { type: 'text', value: 'URL', help: 'the controller to ask', default: 'http://127.0.0.1:8080' },
   timeout: { type: 'duration', default: '5m', least: '1s', value: 'DURATION', help: 'how long to wait' },
-  revision: { type: 'text', value: 'REVISION', help: 'wait until the controller has read this commit (a sha, or its beginning)' },
-  output: { type: 'choice', choices: ['table', 'json', 'yaml', 'markdown'], default: 'table', short: 'o', value: 'FORMAT', help: 'table, json, yaml or markdown' },
+  revision: {
+    type: 'text',
+    value: 'REVISION',
+    help: 'wait until the controller has read this commit (a sha, or its beginning)',
+  },
+  output: {
+    type: 'choice',
+    choices: ['table', 'json', 'yaml', 'markdown'],
+    default: 'table',
+    short: 'o',
+    value: 'FORMAT',
+    help: 'table, json, yaml or markdown',
+  },
   'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending' },
   yes: { type: 'switch', short: 'y', help: 'apply without asking' },
-  'log-level': { type: 'choice', choices: ['debug', 'info', 'warn', 'error', 'silent'], default: 'info', value: 'LEVEL', help: 'debug, info, warn, error or silent' },
-  'log-format': { type: 'choice', choices: ['pretty', 'json'], value: 'FORMAT', help: 'pretty or json', defaultHelp: 'pretty on a terminal, else json' },
+  'log-level': {
+    type: 'choice',
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    default: 'info',
+    value: 'LEVEL',
+    help: 'debug, info, warn, error or silent',
+  },
+  'log-format': {
+    type: 'choice',
+    choices: ['pretty', 'json'],
+    value: 'FORMAT',
+    help: 'pretty or json',
+    defaultHelp: 'pretty on a terminal, else json',
+  },
 } as const satisfies Record<string, Option>;
 
 export type OptionName = keyof typeof OPTIONS;
@@ -154,7 +224,8 @@ function find(
   const option: Option = OPTIONS[name];
   for (const variable of [variableOf(name), ...(option.alsoFrom ?? [])]) {
     const text = env[variable];
-    const given = option.type === 'text' ? text !== undefined && !(text === '' && option.alsoFrom) : (text ?? '') !== '';
+    const given =
+      option.type === 'text' ? text !== undefined && !(text === '' && option.alsoFrom) : (text ?? '') !== '';
     if (given) return { text, origin: variable };
   }
   return { text: undefined, origin: `--${name}` };

@@ -10,10 +10,22 @@ import { EXIT, worst, type ExitCode } from './exit.ts';
 import { planPaths, type Planned } from './oneshot.ts';
 import { plural, renderPlan } from './render/plan.ts';
 import { markdownTable } from './render/table.ts';
-import { exitCodeOf, exitCodeOfObstacle, reportAction, reportPlan, type ActionReport, type PlanReport } from './report.ts';
+import {
+  exitCodeOf,
+  exitCodeOfObstacle,
+  reportAction,
+  reportPlan,
+  type ActionReport,
+  type PlanReport,
+} from './report.ts';
 import { confirm, isInteractive, paint, print, progress, tell } from './terminal.ts';
 
-export const APPLY_OPTIONS = ['yes', 'output', ...REGISTRY_OPTIONS, ...LOG_OPTIONS] as const satisfies readonly OptionName[];
+export const APPLY_OPTIONS = [
+  'yes',
+  'output',
+  ...REGISTRY_OPTIONS,
+  ...LOG_OPTIONS,
+] as const satisfies readonly OptionName[];
 
 type ApplyConfig = Config<(typeof APPLY_OPTIONS)[number]>;
 
@@ -89,7 +101,9 @@ async function applyOne({ entry, input, pass }: Pending, signal: AbortSignal): P
   let approved = approvedOf(pass.plan);
   // A target that follows another is planned once that one is up to date, so there may be several rounds.
   for (let round = 0; round <= promotion.targets.length; round += 1) {
-    const result = await input.registry.exclusive(promotion.model, () => applyRound(input, approved, options, signal));
+    const result = await input.registry.exclusive(promotion.model, () =>
+      applyRound(input, approved, options, signal),
+    );
     if ('obstacle' in result) return finish(result.obstacle);
     done.push(...result.applied);
     if (result.failure !== undefined) return finish(result.failure);
@@ -97,7 +111,10 @@ async function applyOne({ entry, input, pass }: Pending, signal: AbortSignal): P
     if (result.plan.kind === 'Blocked') return finish(result.plan.obstacle);
     approved = result.plan.actions;
   }
-  return finish({ reason: 'ProgressingWithRetry', message: 'the registry changes while we apply; run apply again' });
+  return finish({
+    reason: 'ProgressingWithRetry',
+    message: 'the registry changes while we apply; run apply again',
+  });
 }
 
 type Round =
@@ -114,15 +131,26 @@ async function applyRound(
   const { observed, digest = '' } = await planLive(input, signal);
   if (observed.kind !== 'known') {
     const failed = observed.kind === 'unknown' ? observed : undefined;
-    return { obstacle: { reason: failed?.reason ?? 'ModelNotFound', message: failed?.message ?? 'the model is gone' } };
+    return {
+      obstacle: {
+        reason: failed?.reason ?? 'ModelNotFound',
+        message: failed?.message ?? 'the model is gone',
+      },
+    };
   }
   const left = remainder(actions, observed.value);
   if (left === undefined) {
-    return { obstacle: { reason: 'ProgressingWithRetry', message: 'the plan is stale: the registry changed since it was made; run apply again' } };
+    return {
+      obstacle: {
+        reason: 'ProgressingWithRetry',
+        message: 'the plan is stale: the registry changed since it was made; run apply again',
+      },
+    };
   }
   const approved: Approved = { actions: left, model: observed.value, digest };
   const finding = await applyPlan(input, approved, options, signal);
-  if (finding.kind !== 'Planned') return { obstacle: { reason: 'RegistryRefused', message: 'no plan could be made' } };
+  if (finding.kind !== 'Planned')
+    return { obstacle: { reason: 'RegistryRefused', message: 'no plan could be made' } };
   return { applied: finding.attempt?.applied ?? [], failure: finding.attempt?.failure, plan: finding.plan };
 }
 
@@ -140,12 +168,18 @@ function passOptions(promotion: string, signal: AbortSignal): PassOptions {
   };
 }
 
-function renderApplied(applied: readonly Applied[], { problems }: PlanReport, format: ApplyConfig['output']): string {
+function renderApplied(
+  applied: readonly Applied[],
+  { problems }: PlanReport,
+  format: ApplyConfig['output'],
+): string {
   const count = applied.reduce((sum, { actions }) => sum + actions.length, 0);
   switch (format) {
     case 'table': {
       const failed = applied.filter(({ obstacle }) => obstacle !== undefined);
-      const lines = failed.map(({ promotion, obstacle }) => `${paint('red', '!')} ${promotion}: ${obstacle?.message ?? ''}\n`);
+      const lines = failed.map(
+        ({ promotion, obstacle }) => `${paint('red', '!')} ${promotion}: ${obstacle?.message ?? ''}\n`,
+      );
       return `${lines.join('')}${paint('bold', 'Applied:')} ${plural(count, 'change')} to ${plural(applied.length, 'promotion')}.\n`;
     }
     case 'json':

@@ -61,7 +61,9 @@ export function openRegistries(assembly: RegistryAssembly): RegistryDirectory {
       return origin === undefined ? secrets.read(name) : secrets.readFor(name, origin);
     },
     labelsOf: (namespace) => labels.get(namespace),
-    proxy: ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'].some((name) => (env[name] ?? '') !== ''),
+    proxy: ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'].some(
+      (name) => (env[name] ?? '') !== '',
+    ),
     managed,
     observe: () => observer,
   });
@@ -92,7 +94,8 @@ function namespaceLabels(file: string | undefined): ReadonlyMap<string, Labels> 
     throw mistake('cannot be read');
   }
   const [document] = parseYaml(text).documents;
-  const value = document?.root == null || document.mistake !== undefined ? undefined : readTree(document.root).value;
+  const value =
+    document?.root == null || document.mistake !== undefined ? undefined : readTree(document.root).value;
   if (!isFields(value)) throw mistake('is not a map of namespaces to labels');
   return new Map(
     Object.entries(value).map(([namespace, labels]) => {

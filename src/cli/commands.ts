@@ -25,7 +25,8 @@ export const COMMANDS = {
       'modelpromotion run --source git --git-url https://git.example.com/ml/models.git --registry-uri http://127.0.0.1:5000',
       'modelpromotion run --source folder --path manifests/ --registry-uri http://127.0.0.1:5000',
     ],
-    notes: 'Stops on SIGTERM or Ctrl-C, after what it has begun. Credentials: --secrets-dir, or MLFLOW_TRACKING_* for --registry-uri.',
+    notes:
+      'Stops on SIGTERM or Ctrl-C, after what it has begun. Credentials: --secrets-dir, or MLFLOW_TRACKING_* for --registry-uri.',
   },
   validate: {
     help: 'check manifests; no registry is asked',
@@ -46,25 +47,36 @@ export const COMMANDS = {
     help: 'show the plan, ask, and carry it out',
     argument: PATHS,
     options: APPLY_OPTIONS,
-    examples: ['modelpromotion apply manifests/ --registry-uri http://127.0.0.1:5000', 'modelpromotion apply manifests/ --yes -o json'],
+    examples: [
+      'modelpromotion apply manifests/ --registry-uri http://127.0.0.1:5000',
+      'modelpromotion apply manifests/ --yes -o json',
+    ],
   },
   status: {
     help: 'show what a controller says of its promotions',
     argument: { syntax: '[promotions...]', help: 'NAME or NAMESPACE/NAME; all when none is given' },
     options: STATUS_OPTIONS,
-    examples: ['modelpromotion status', 'modelpromotion status ml/churn -o yaml', 'modelpromotion status --git-url https://git.example.com/ml/models.git'],
+    examples: [
+      'modelpromotion status',
+      'modelpromotion status ml/churn -o yaml',
+      'modelpromotion status --git-url https://git.example.com/ml/models.git',
+    ],
   },
   wait: {
     help: 'wait until promotions are ready; fails at once when one is stalled',
     argument: { syntax: '[promotions...]', help: 'NAME or NAMESPACE/NAME; all when none is given' },
     options: WAIT_OPTIONS,
-    examples: ['modelpromotion wait ml/churn --timeout 2m', 'git push && modelpromotion wait --revision $(git rev-parse HEAD)'],
+    examples: [
+      'modelpromotion wait ml/churn --timeout 2m',
+      'git push && modelpromotion wait --revision $(git rev-parse HEAD)',
+    ],
   },
   quickstart: {
     help: 'start a real MLflow, a git repository and the controller, and walk the tour',
     options: [],
     examples: ['modelpromotion quickstart'],
-    notes: 'Needs Python 3.10 or later and git. Everything it installs is under .cache/ of the current folder.',
+    notes:
+      'Needs Python 3.10 or later and git. Everything it installs is under .cache/ of the current folder.',
   },
   version: { help: 'print the version', options: [], examples: ['modelpromotion version'] },
   completion: {

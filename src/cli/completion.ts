@@ -36,9 +36,14 @@ function allOptions(): OptionName[] {
 function bash(): string {
   const choices = allOptions()
     .filter((name) => choicesOf(name).length > 0)
-    .map((name) => `    --${name}) COMPREPLY=($(compgen -W "${choicesOf(name).join(' ')}" -- "$word")); return ;;\n`)
+    .map(
+      (name) =>
+        `    --${name}) COMPREPLY=($(compgen -W "${choicesOf(name).join(' ')}" -- "$word")); return ;;\n`,
+    )
     .join('');
-  const cases = commands.map(([name, spec]) => `    ${name}) flags="${flagsOf(spec).join(' ')}" ;;\n`).join('');
+  const cases = commands
+    .map(([name, spec]) => `    ${name}) flags="${flagsOf(spec).join(' ')}" ;;\n`)
+    .join('');
   return `# bash completion of modelpromotion: source <(modelpromotion completion bash)
 _modelpromotion() {
   local word="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" flags=""
@@ -61,7 +66,9 @@ function zsh(): string {
   const names = commands.map(([name, { help }]) => `    '${name}:${quoteZsh(help)}'\n`).join('');
   const cases = commands
     .map(([name, { options }]) => {
-      const flags = options.map((option) => `'--${option}[${quoteZsh(OPTIONS[option].help)}]${zshValue(option)}'`);
+      const flags = options.map(
+        (option) => `'--${option}[${quoteZsh(OPTIONS[option].help)}]${zshValue(option)}'`,
+      );
       return `    ${name}) _arguments ${[...flags, "'--help[show help]'", "'*:file:_files'"].join(' ')} ;;\n`;
     })
     .join('');

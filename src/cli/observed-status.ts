@@ -40,15 +40,24 @@ export interface ObservedStatus {
 }
 
 /** @throws Error with a sentence that says what to do */
-export async function readStatus(config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>, signal: AbortSignal): Promise<ObservedStatus> {
+export async function readStatus(
+  config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>,
+  signal: AbortSignal,
+): Promise<ObservedStatus> {
   return config['git-url'] === undefined ? fromServer(config.server, signal) : fromBranch(config, signal);
 }
 
 async function fromServer(server: string, signal: AbortSignal): Promise<ObservedStatus> {
-  if (!/^https?:\/\//.test(server) || !URL.canParse(server)) throw new Error(`--server: ${JSON.stringify(server)} is not an http address`);
+  if (!/^https?:\/\//.test(server) || !URL.canParse(server))
+    throw new Error(`--server: ${JSON.stringify(server)} is not an http address`);
   const url = new URL('/status', server);
-  const document: unknown = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]), redirect: 'error' })
-    .then((response) => (response.ok ? response.json() : Promise.reject(new Error(`HTTP ${response.status}`))))
+  const document: unknown = await fetch(url, {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
+    redirect: 'error',
+  })
+    .then((response) =>
+      response.ok ? response.json() : Promise.reject(new Error(`HTTP ${response.status}`)),
+    )
     .catch((error: unknown) => {
       throw new Error(
         `no controller answers at ${url.origin}: ${reasonOf(error)}; say where it is with --server, or read the status branch with --git-url`,
@@ -56,11 +65,15 @@ async function fromServer(server: string, signal: AbortSignal): Promise<Observed
       );
     });
   const { source, promotions } = document as { source?: { revision?: string }; promotions?: unknown };
-  if (!Array.isArray(promotions)) throw new Error(`what answers at ${url.origin} is not a modelpromotion controller`);
+  if (!Array.isArray(promotions))
+    throw new Error(`what answers at ${url.origin} is not a modelpromotion controller`);
   return { revision: source?.revision, promotions: promotions.filter(isFields).map(toObserved), document };
 }
 
-async function fromBranch(config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>, signal: AbortSignal): Promise<ObservedStatus> {
+async function fromBranch(
+  config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>,
+  signal: AbortSignal,
+): Promise<ObservedStatus> {
   const { logger, scrubber } = openOutput(config);
   const store = openStatusBranch(config, openGit(config, scrubber, logger), scrubber);
   const files = (await store?.read(signal)) ?? new Map<string, string>();

@@ -38,7 +38,13 @@ export async function planPaths(
 ): Promise<OneShot> {
   const listing = await readPaths(paths, process.stdin, signal);
   const { logger, scrubber } = openOutput(config);
-  const directory = openRegistries({ config, env, scrubber, observer: { requested: () => undefined }, managed: (address) => engine.modelsOf(address) });
+  const directory = openRegistries({
+    config,
+    env,
+    scrubber,
+    observer: { requested: () => undefined },
+    managed: (address) => engine.modelsOf(address),
+  });
   const engine = new Engine({
     installation: config.installation,
     allowEmpty: true,
@@ -58,7 +64,9 @@ export async function planPaths(
   await engine.accept(listing);
   await connect(directory, engine, signal);
   logger.debug({ promotions: listing.promotions.length }, 'manifests were read');
-  const promotions = await Promise.all([...engine.catalog.entries.values()].map((entry) => planOne(engine, entry, signal)));
+  const promotions = await Promise.all(
+    [...engine.catalog.entries.values()].map((entry) => planOne(engine, entry, signal)),
+  );
   return { listing, promotions, close: () => directory.close() };
 }
 
@@ -73,7 +81,10 @@ async function planOne(engine: Engine, entry: Entry, signal: AbortSignal): Promi
   const start = engine.inputFor(promotion);
   if (start.kind === 'finding') return { entry, kind: 'obstructed', finding: start.finding };
   const { input } = start;
-  const memory = { ...input.memory, records: (model: Parameters<typeof recordsFromMarks>[0]) => recordsFromMarks(model, input.owner) };
+  const memory = {
+    ...input.memory,
+    records: (model: Parameters<typeof recordsFromMarks>[0]) => recordsFromMarks(model, input.owner),
+  };
   const remembering = { ...input, memory };
   return { entry, kind: 'planned', input: remembering, pass: await planLive(remembering, signal) };
 }

@@ -7,7 +7,12 @@ import { renderPlan } from './render/plan.ts';
 import { exitCodeOf, reportPlan } from './report.ts';
 import { print, progress } from './terminal.ts';
 
-export const PLAN_OPTIONS = ['output', 'exit-code', ...REGISTRY_OPTIONS, ...LOG_OPTIONS] as const satisfies readonly OptionName[];
+export const PLAN_OPTIONS = [
+  'output',
+  'exit-code',
+  ...REGISTRY_OPTIONS,
+  ...LOG_OPTIONS,
+] as const satisfies readonly OptionName[];
 
 export async function plan(
   paths: readonly string[],

@@ -1,6 +1,14 @@
 /** From the command line to a command: parsing, help, and what is said when something is wrong. */
 import { Command, CommanderError, Option } from 'commander';
-import { ConfigError, describeDefault, environment, OPTIONS, resolveOptions, variableOf, type OptionName } from '../config.ts';
+import {
+  ConfigError,
+  describeDefault,
+  environment,
+  OPTIONS,
+  resolveOptions,
+  variableOf,
+  type OptionName,
+} from '../config.ts';
 import { SourceError } from '../reconcile/ports.ts';
 import { apply } from './apply.ts';
 import { COMMANDS, type CommandName, type CommandSpec } from './commands.ts';
@@ -28,7 +36,8 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   apply: (paths, flags, signal) => apply(paths, optionsOf('apply', flags), environment(), signal),
   status: (names, flags, signal) => status(names, optionsOf('status', flags), signal),
   wait: (names, flags, signal) => wait(names, optionsOf('wait', flags), signal),
-  quickstart: async (_args, _flags, signal) => ((await quickstart({ signal })) === 0 ? EXIT.done : EXIT.failed),
+  quickstart: async (_args, _flags, signal) =>
+    (await quickstart({ signal })) === 0 ? EXIT.done : EXIT.failed,
   version: async () => {
     print(`modelpromotion ${await version()}`);
     return EXIT.done;
@@ -39,9 +48,12 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
 /** Runs one command line and tells the exit code. Never rejects. */
 export async function main(argv: readonly string[], signal: AbortSignal): Promise<ExitCode> {
   let code: ExitCode = EXIT.done;
-  const program = buildProgram(async (handler, args, flags) => {
-    code = await handler(args, flags, signal);
-  }, await version());
+  const program = buildProgram(
+    async (handler, args, flags) => {
+      code = await handler(args, flags, signal);
+    },
+    await version(),
+  );
   try {
     await program.parseAsync(argv, { from: 'user' });
     return code;
@@ -54,7 +66,9 @@ type Perform = (handler: Handler, args: readonly string[], flags: Flags) => Prom
 
 function buildProgram(perform: Perform, version: string): Command {
   const program = new Command('modelpromotion')
-    .description('GitOps for the MLflow Model Registry: declare which version holds which stage and alias, and it is kept so.')
+    .description(
+      'GitOps for the MLflow Model Registry: declare which version holds which stage and alias, and it is kept so.',
+    )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show the help of a command')
@@ -75,7 +89,11 @@ Try it:
 Exit codes: 0 done, or nothing to do; 1 failed; 2 invalid input or usage; 3 blocked; 4 changes pending (plan --exit-code).
 Every option is an environment variable too: --git-url is MODELPROMOTION_GIT_URL.`;
 
-function buildCommand(name: CommandName, { help, argument, options, examples, notes }: CommandSpec, perform: Perform): Command {
+function buildCommand(
+  name: CommandName,
+  { help, argument, options, examples, notes }: CommandSpec,
+  perform: Perform,
+): Command {
   const command = new Command(name)
     .description(help)
     .helpOption('-h, --help', 'show this help')
@@ -84,7 +102,11 @@ function buildCommand(name: CommandName, { help, argument, options, examples, no
     .exitOverride();
   if (argument !== undefined) command.argument(argument.syntax, argument.help);
   for (const option of options) command.addOption(buildOption(option));
-  const lines = [...(notes === undefined ? [] : [`\n${notes}`]), '\nExamples:', ...examples.map((example) => `  ${example}`)];
+  const lines = [
+    ...(notes === undefined ? [] : [`\n${notes}`]),
+    '\nExamples:',
+    ...examples.map((example) => `  ${example}`),
+  ];
   command.addHelpText('after', lines.join('\n'));
   command.action((...received: unknown[]) => {
     const args = argument === undefined ? [] : [received[0]].flat().map(String);
@@ -99,13 +121,19 @@ function buildOption(name: OptionName): Option {
   const value = spec.type === 'switch' ? '' : ` <${'value' in spec ? spec.value : 'VALUE'}>`;
   const fallback = describeDefault(spec);
   const origin = `$${variableOf(name)}`;
-  return new Option(`${short}--${name}${value}`, `${spec.help} (${fallback === undefined ? '' : `default: ${fallback}; `}${origin})`);
+  return new Option(
+    `${short}--${name}${value}`,
+    `${spec.help} (${fallback === undefined ? '' : `default: ${fallback}; `}${origin})`,
+  );
 }
 
 /** Commander gives option names in camel case. */
 function kebab(flags: Flags): Flags {
   return Object.fromEntries(
-    Object.entries(flags).map(([name, value]) => [name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), value]),
+    Object.entries(flags).map(([name, value]) => [
+      name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+      value,
+    ]),
   );
 }
 

@@ -50,7 +50,8 @@ export interface ActionReport {
 export function reportPlan({ listing, promotions }: Pick<OneShot, 'listing' | 'promotions'>): PlanReport {
   const reports = promotions.map(reportPromotion);
   const actions = reports.flatMap((report) => report.actions);
-  const count = (state: PromotionReport['state']): number => reports.filter((report) => report.state === state).length;
+  const count = (state: PromotionReport['state']): number =>
+    reports.filter((report) => report.state === state).length;
   return {
     promotions: reports,
     problems: listing.problems,
@@ -58,7 +59,9 @@ export function reportPlan({ listing, promotions }: Pick<OneShot, 'listing' | 'p
       changes: actions.filter((action) => action.cause !== 'Drift').length,
       drift: actions.filter((action) => action.cause === 'Drift').length,
       upToDate: count('UpToDate') + count('Suspended'),
-      blocked: reports.filter(({ obstacle }) => obstacle !== undefined && obstacle.reason !== 'WaitingForSource').length,
+      blocked: reports.filter(
+        ({ obstacle }) => obstacle !== undefined && obstacle.reason !== 'WaitingForSource',
+      ).length,
       invalid: listing.problems.length,
       ignored: listing.ignored,
     },
@@ -67,7 +70,14 @@ export function reportPlan({ listing, promotions }: Pick<OneShot, 'listing' | 'p
 
 function reportPromotion(planned: Planned): PromotionReport {
   const { promotion, location } = planned.entry;
-  const common = { promotion: promotion.key, model: promotion.model, file: location?.file, digest: undefined, targets: [], actions: [] };
+  const common = {
+    promotion: promotion.key,
+    model: promotion.model,
+    file: location?.file,
+    digest: undefined,
+    targets: [],
+    actions: [],
+  };
   if (planned.kind === 'obstructed') {
     const { finding } = planned;
     const obstacle = finding.kind === 'Obstructed' ? finding.obstacle : undefined;
@@ -89,26 +99,47 @@ function reportPromotion(planned: Planned): PromotionReport {
     case 'Blocked':
       return { ...common, state: 'Blocked', targets, obstacle: plan.obstacle };
     case 'Apply':
-      return { ...common, state: 'Changes', digest, targets, actions: plan.actions.map(reportAction), obstacle: plan.obstacle };
+      return {
+        ...common,
+        state: 'Changes',
+        digest,
+        targets,
+        actions: plan.actions.map(reportAction),
+        obstacle: plan.obstacle,
+      };
     default:
       return plan satisfies never;
   }
 }
 
 export function reportAction(action: Action): ActionReport {
-  return { target: action.target, kind: action.kind, cause: action.cause, description: describeAction(action) };
+  return {
+    target: action.target,
+    kind: action.kind,
+    cause: action.cause,
+    description: describeAction(action),
+  };
 }
 
 /** What a plan alone comes to; changes that are pending are no failure unless somebody asked (`--exit-code`). */
 export function exitCodeOf(report: PlanReport, pendingCounts: boolean): ExitCode {
   return worst([
     ...(report.problems.length > 0 ? [EXIT.invalid] : []),
-    ...report.promotions.flatMap(({ obstacle }) => (obstacle === undefined ? [] : [exitCodeOfObstacle(obstacle)])),
+    ...report.promotions.flatMap(({ obstacle }) =>
+      obstacle === undefined ? [] : [exitCodeOfObstacle(obstacle)],
+    ),
     ...(pendingCounts && report.promotions.some(({ state }) => state === 'Changes') ? [EXIT.pending] : []),
   ]);
 }
 
-const FAILURES = new Set(['RegistryUnavailable', 'AccessDenied', 'RegistryRefused', 'RegistryNotFound', 'NotAllowed', 'ProgressingWithRetry']);
+const FAILURES = new Set([
+  'RegistryUnavailable',
+  'AccessDenied',
+  'RegistryRefused',
+  'RegistryNotFound',
+  'NotAllowed',
+  'ProgressingWithRetry',
+]);
 
 export function exitCodeOfObstacle({ reason }: Obstacle): ExitCode {
   if (reason === 'WaitingForSource') return EXIT.done;

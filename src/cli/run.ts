@@ -120,12 +120,23 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
       })),
   });
   const pages = new StatusPages(config.installation, home.source.description);
-  const server = await serve(config.listen, routes(controller, metrics, () => pages.render(engine, directory, controller, Date.now())));
-  logger.info({ source: home.source.description, listen: server.url, installation: config.installation }, 'started');
+  const server = await serve(
+    config.listen,
+    routes(controller, metrics, () => pages.render(engine, directory, controller, Date.now())),
+  );
+  logger.info(
+    { source: home.source.description, listen: server.url, installation: config.installation },
+    'started',
+  );
   await runUntilStopped(controller, server, stop, logger);
 }
 
-async function runUntilStopped(controller: Controller, server: HttpServer, stop: AbortSignal, logger: Logger): Promise<void> {
+async function runUntilStopped(
+  controller: Controller,
+  server: HttpServer,
+  stop: AbortSignal,
+  logger: Logger,
+): Promise<void> {
   try {
     await controller.run(stop);
   } finally {
@@ -136,7 +147,10 @@ async function runUntilStopped(controller: Controller, server: HttpServer, stop:
 
 function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
   const kind = config.source ?? (config['git-url'] === undefined ? undefined : 'git');
-  if (kind === undefined) throw new ConfigError(['--source: say where manifests come from: --source git --git-url URL, or --source folder --path DIR']);
+  if (kind === undefined)
+    throw new ConfigError([
+      '--source: say where manifests come from: --source git --git-url URL, or --source folder --path DIR',
+    ]);
   if (kind === 'folder') {
     return { source: new FolderSource(config.path), store: undefined, identity: [config.path, ''] };
   }
@@ -181,7 +195,11 @@ export function openGit(config: GitConfig, scrubber: Scrubber, logger: Logger): 
 }
 
 /** Undefined when statuses stay in memory. */
-export function openStatusBranch(config: GitConfig, git: GitAccess, scrubber: Scrubber): StatusStore | undefined {
+export function openStatusBranch(
+  config: GitConfig,
+  git: GitAccess,
+  scrubber: Scrubber,
+): StatusStore | undefined {
   if (config['status-branch'] === '') return undefined;
   const secret = config['status-secret'] ?? config['git-secret'];
   const remote = new Remote({
@@ -198,14 +216,24 @@ export function openStatusBranch(config: GitConfig, git: GitAccess, scrubber: Sc
   });
 }
 
-function credentialsReader(config: GitConfig, secret: string | undefined, scrubber: Scrubber): ReadCredentials {
+function credentialsReader(
+  config: GitConfig,
+  secret: string | undefined,
+  scrubber: Scrubber,
+): ReadCredentials {
   const folder = new SecretFolder(config['secrets-dir'], (value) => scrubber.add(value));
   return async (): Promise<GitCredentials> => {
     if (secret === undefined) return {};
     const keys = await folder.read(secret).catch((error: unknown) => {
-      throw new SourceError('AccessDenied', error instanceof Error ? error.message : String(error), { cause: error });
+      throw new SourceError('AccessDenied', error instanceof Error ? error.message : String(error), {
+        cause: error,
+      });
     });
-    const [username, password, bearerToken] = [keys.get('username'), keys.get('password'), keys.get('bearerToken')];
+    const [username, password, bearerToken] = [
+      keys.get('username'),
+      keys.get('password'),
+      keys.get('bearerToken'),
+    ];
     if (username !== undefined && password !== undefined) scrubber.addBasic(username, password);
     return {
       ...(username === undefined ? {} : { username }),
@@ -224,9 +252,18 @@ async function restore(store: StatusStore | undefined, signal: AbortSignal): Pro
 function routes(controller: Controller, metrics: ControllerMetrics, page: () => unknown): Routes {
   return {
     '/healthz': () => text(200, 'ok\n'),
-    '/readyz': () => (controller.source.listed ? text(200, 'ok\n') : text(503, 'the source was not read yet\n')),
-    '/metrics': async () => ({ status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: await metrics.render() }),
-    '/status': () => ({ status: 200, type: 'application/json', body: `${JSON.stringify(page(), null, 2)}\n` }),
+    '/readyz': () =>
+      controller.source.listed ? text(200, 'ok\n') : text(503, 'the source was not read yet\n'),
+    '/metrics': async () => ({
+      status: 200,
+      type: 'text/plain; version=0.0.4; charset=utf-8',
+      body: await metrics.render(),
+    }),
+    '/status': () => ({
+      status: 200,
+      type: 'application/json',
+      body: `${JSON.stringify(page(), null, 2)}\n`,
+    }),
   };
 }
 

@@ -18,7 +18,8 @@ export async function status(
   const observed = await readStatus(config, signal);
   const promotions = select(observed.promotions, names);
   const { output } = config;
-  const data = names.length === 0 ? observed.document : { promotions: promotions.map(({ document }) => document) };
+  const data =
+    names.length === 0 ? observed.document : { promotions: promotions.map(({ document }) => document) };
   if (output === 'json') print(JSON.stringify(data, null, 2));
   else if (output === 'yaml') print(toYaml(data));
   else print((output === 'markdown' ? markdownTable : table)(HEADING, promotions.map(row)));
@@ -26,11 +27,15 @@ export async function status(
 }
 
 /** Those of these names, `name` or `namespace/name`; all when there are none. @throws Error for a name that is not there */
-export function select(promotions: readonly ObservedPromotion[], names: readonly string[]): ObservedPromotion[] {
+export function select(
+  promotions: readonly ObservedPromotion[],
+  names: readonly string[],
+): ObservedPromotion[] {
   if (names.length === 0) return [...promotions];
   return names.map((name) => {
     const found = find(promotions, name);
-    if (found === undefined) throw new Error(`there is no promotion ${name}; \`modelpromotion status\` lists them`);
+    if (found === undefined)
+      throw new Error(`there is no promotion ${name}; \`modelpromotion status\` lists them`);
     return found;
   });
 }

@@ -16,7 +16,12 @@ export async function validate(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const { promotions, registries, problems, ignored } = await readPaths(paths, process.stdin, signal);
-  const summary = { promotions: promotions.length, registries: registries.length, ignored, problems: problems.length };
+  const summary = {
+    promotions: promotions.length,
+    registries: registries.length,
+    ignored,
+    problems: problems.length,
+  };
   const result = { valid: problems.length === 0, summary, problems };
   if (output === 'json') print(JSON.stringify(result, null, 2));
   else if (output === 'yaml') print(toYaml(result));
@@ -30,7 +35,11 @@ export async function validate(
   return problems.length === 0 ? EXIT.done : EXIT.invalid;
 }
 
-function markdown({ problems }: { problems: readonly { file: string; line: number; column: number; path: string; message: string }[] }): string {
+function markdown({
+  problems,
+}: {
+  problems: readonly { file: string; line: number; column: number; path: string; message: string }[];
+}): string {
   if (problems.length === 0) return 'All manifests are valid.\n';
   return markdownTable(
     ['Place', 'Field', 'Mistake'],

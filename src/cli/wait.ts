@@ -2,17 +2,31 @@
 import type { Config, OptionName } from '../config.ts';
 import { sleep } from '../runtime/time.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { messageOf, readStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion, type ObservedStatus } from './observed-status.ts';
+import {
+  messageOf,
+  readStatus,
+  STATUS_SOURCE_OPTIONS,
+  type ObservedPromotion,
+  type ObservedStatus,
+} from './observed-status.ts';
 import { find } from './status.ts';
 import { print, tell } from './terminal.ts';
 
-export const WAIT_OPTIONS = ['timeout', 'revision', ...STATUS_SOURCE_OPTIONS] as const satisfies readonly OptionName[];
+export const WAIT_OPTIONS = [
+  'timeout',
+  'revision',
+  ...STATUS_SOURCE_OPTIONS,
+] as const satisfies readonly OptionName[];
 
 type WaitConfig = Config<(typeof WAIT_OPTIONS)[number]>;
 
 const LOOK_EVERY = 500;
 
-export async function wait(names: readonly string[], config: WaitConfig, signal: AbortSignal): Promise<ExitCode> {
+export async function wait(
+  names: readonly string[],
+  config: WaitConfig,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(config.timeout)]);
   let last = '';
   while (!deadline.aborted) {
@@ -47,12 +61,20 @@ async function look(names: readonly string[], config: WaitConfig, signal: AbortS
 }
 
 /** As kstatus judges: what is stalled will not become ready by waiting. */
-export function judge(observed: ObservedStatus, names: readonly string[], revision: string | undefined): Verdict {
+export function judge(
+  observed: ObservedStatus,
+  names: readonly string[],
+  revision: string | undefined,
+): Verdict {
   if (revision !== undefined && !isAt(observed.revision, revision)) {
-    return { kind: 'waiting', message: `waiting for revision ${revision}; the controller is at ${observed.revision ?? 'none'}` };
+    return {
+      kind: 'waiting',
+      message: `waiting for revision ${revision}; the controller is at ${observed.revision ?? 'none'}`,
+    };
   }
   const missing = names.filter((name) => find(observed.promotions, name) === undefined);
-  if (missing.length > 0) return { kind: 'waiting', message: `waiting for ${missing.join(', ')} to be declared` };
+  if (missing.length > 0)
+    return { kind: 'waiting', message: `waiting for ${missing.join(', ')} to be declared` };
   const promotions =
     names.length === 0 ? observed.promotions : names.flatMap((name) => find(observed.promotions, name) ?? []);
   if (promotions.length === 0) return { kind: 'waiting', message: 'waiting for a promotion to be declared' };

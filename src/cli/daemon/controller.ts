@@ -44,7 +44,10 @@ export interface SourceState {
 
 export class Controller {
   readonly #options: ControllerOptions;
-  readonly #sweeps = new Map<string, { registry: MlflowRegistry; stop: AbortController; done: Promise<void> }>();
+  readonly #sweeps = new Map<
+    string,
+    { registry: MlflowRegistry; stop: AbortController; done: Promise<void> }
+  >();
   #source: SourceState = { lastPolled: undefined, failure: undefined, listed: false };
 
   constructor(options: ControllerOptions) {
@@ -83,7 +86,8 @@ export class Controller {
       try {
         const documents = await restore(stop);
         engine.restore(documents);
-        if (documents.length > 0) logger.info({ promotions: documents.length }, 'remembered statuses were read');
+        if (documents.length > 0)
+          logger.info({ promotions: documents.length }, 'remembered statuses were read');
         return;
       } catch (error) {
         this.#sourceFailed(error);
@@ -97,7 +101,8 @@ export class Controller {
     let failures = 0;
     while (!stop.aborted) {
       failures = (await this.#poll(stop)) ? 0 : failures + 1;
-      const wait = failures === 0 ? jitter(pollInterval) : Math.max(pollInterval, backoff(failures, SOURCE_RETRY));
+      const wait =
+        failures === 0 ? jitter(pollInterval) : Math.max(pollInterval, backoff(failures, SOURCE_RETRY));
       await sleep(wait, stop);
     }
   }
@@ -122,18 +127,30 @@ export class Controller {
   }
 
   #sourceFailed(error: unknown): void {
-    if (!(error instanceof SourceError)) this.#options.logger.error({ err: error }, 'a look at the source failed unexpectedly');
+    if (!(error instanceof SourceError))
+      this.#options.logger.error({ err: error }, 'a look at the source failed unexpectedly');
     const { reason, message } =
-      error instanceof SourceError ? error : new SourceError('Unreachable', 'an unexpected error; see the log');
+      error instanceof SourceError
+        ? error
+        : new SourceError('Unreachable', 'an unexpected error; see the log');
     const known = this.#source.failure?.message === message;
     this.#source = { ...this.#source, failure: { reason, message } };
-    if (!known) this.#options.logger.warn({ reason, detail: message }, 'the source cannot be read; what was declared last still holds');
+    if (!known)
+      this.#options.logger.warn(
+        { reason, detail: message },
+        'the source cannot be read; what was declared last still holds',
+      );
   }
 
   async #accept(listing: Listing): Promise<void> {
     const { engine, directory, logger, queue } = this.#options;
     const { revision, promotions, registries, problems, ignored } = listing;
-    const counts = { promotions: promotions.length, registries: registries.length, problems: problems.length, ignored };
+    const counts = {
+      promotions: promotions.length,
+      registries: registries.length,
+      problems: problems.length,
+      ignored,
+    };
     logger.info({ revision, ...counts }, 'a revision was read');
     const keys = await engine.accept(listing);
     this.#followRegistries(directory.list());
@@ -169,7 +186,7 @@ export class Controller {
   async #sweep(listed: Listed, signal: AbortSignal): Promise<void> {
     const { engine, queue } = this.#options;
     let failures = 0;
-    for (let known = false; !signal.aborted; ) {
+    for (let known = false; !signal.aborted;) {
       const sweep = await this.#sweepOnce(listed, failures, signal);
       if (signal.aborted) return;
       const turned = sweep === undefined ? failures === 0 : !known || failures > 0;
@@ -179,20 +196,35 @@ export class Controller {
       known ||= sweep !== undefined;
       failures = sweep === undefined ? failures + 1 : 0;
       const { sweepInterval } = listed;
-      await sleep(failures === 0 ? jitter(sweepInterval) : Math.min(sweepInterval, backoff(failures, SWEEP_RETRY)), signal);
+      await sleep(
+        failures === 0 ? jitter(sweepInterval) : Math.min(sweepInterval, backoff(failures, SWEEP_RETRY)),
+        signal,
+      );
     }
   }
 
-  async #sweepOnce({ key, registry }: Listed, failures: number, signal: AbortSignal): Promise<Sweep | undefined> {
+  async #sweepOnce(
+    { key, registry }: Listed,
+    failures: number,
+    signal: AbortSignal,
+  ): Promise<Sweep | undefined> {
     const { logger } = this.#options;
     try {
       const sweep = await registry.sweep(signal);
       if (sweep === undefined && failures === 0) {
-        logger.warn({ registry: key, reason: registry.health.failure?.reason, detail: registry.health.failure?.message }, 'a registry cannot be read');
+        logger.warn(
+          {
+            registry: key,
+            reason: registry.health.failure?.reason,
+            detail: registry.health.failure?.message,
+          },
+          'a registry cannot be read',
+        );
       }
       return sweep;
     } catch (error) {
-      if (!signal.aborted) logger.error({ registry: key, err: error }, 'a sweep failed unexpectedly; it is tried again');
+      if (!signal.aborted)
+        logger.error({ registry: key, err: error }, 'a sweep failed unexpectedly; it is tried again');
       return undefined;
     }
   }
@@ -200,7 +232,15 @@ export class Controller {
   #tellSweep({ key, registry }: Listed, { kind, duration, requests }: Sweep): void {
     const { counts, capabilities, connections } = registry.health;
     this.#options.logger.info(
-      { registry: key, server: capabilities?.version, connections, ...counts, sweep: kind, milliseconds: Math.round(duration), requests },
+      {
+        registry: key,
+        server: capabilities?.version,
+        connections,
+        ...counts,
+        sweep: kind,
+        milliseconds: Math.round(duration),
+        requests,
+      },
       'a registry was read',
     );
   }
@@ -218,7 +258,11 @@ export class Controller {
     try {
       return await this.#options.engine.handle(key, kill);
     } catch (error) {
-      if (!kill.aborted) this.#options.logger.error({ promotion: key, err: error }, 'a pass failed unexpectedly; it is tried again');
+      if (!kill.aborted)
+        this.#options.logger.error(
+          { promotion: key, err: error },
+          'a pass failed unexpectedly; it is tried again',
+        );
       return { kind: 'Retry' };
     }
   }

@@ -17,7 +17,11 @@ export interface Gauges {
   readonly depth: () => number;
   /** Number of promotions by the value of `status.summary.ready`. */
   readonly promotions: () => ReadonlyMap<string, number>;
-  readonly registries: () => readonly { readonly name: string; readonly ready: boolean; readonly lastFull: number | undefined }[];
+  readonly registries: () => readonly {
+    readonly name: string;
+    readonly ready: boolean;
+    readonly lastFull: number | undefined;
+  }[];
 }
 
 export interface ControllerMetrics {
@@ -31,14 +35,35 @@ export interface ControllerMetrics {
 
 export function controllerMetrics(): ControllerMetrics {
   const metrics = new Metrics();
-  const passes = metrics.counter('modelpromotion_reconcile_total', 'Passes over a promotion, by what they came to', { result: RESULTS });
+  const passes = metrics.counter(
+    'modelpromotion_reconcile_total',
+    'Passes over a promotion, by what they came to',
+    { result: RESULTS },
+  );
   const passTime = metrics.histogram('modelpromotion_reconcile_duration_seconds', 'Duration of a pass');
-  const actions = metrics.counter('modelpromotion_actions_total', 'Changes made to registries', { kind: ACTIONS, cause: CAUSES });
-  const calls = metrics.counter('modelpromotion_registry_requests_total', 'Requests to registries', { call: CALLS, result: CALL_RESULTS });
-  const callTime = metrics.histogram('modelpromotion_registry_request_duration_seconds', 'Duration of a request to a registry', { call: CALLS });
-  const polls = metrics.counter('modelpromotion_source_polls_total', 'Looks at the source', { result: ['changed', 'unchanged', 'failed'] });
-  const pollTime = metrics.histogram('modelpromotion_source_poll_duration_seconds', 'Duration of a look at the source');
-  const writes = metrics.counter('modelpromotion_status_writes_total', 'Commits to the status branch', { result: ['ok', 'failed'] });
+  const actions = metrics.counter('modelpromotion_actions_total', 'Changes made to registries', {
+    kind: ACTIONS,
+    cause: CAUSES,
+  });
+  const calls = metrics.counter('modelpromotion_registry_requests_total', 'Requests to registries', {
+    call: CALLS,
+    result: CALL_RESULTS,
+  });
+  const callTime = metrics.histogram(
+    'modelpromotion_registry_request_duration_seconds',
+    'Duration of a request to a registry',
+    { call: CALLS },
+  );
+  const polls = metrics.counter('modelpromotion_source_polls_total', 'Looks at the source', {
+    result: ['changed', 'unchanged', 'failed'],
+  });
+  const pollTime = metrics.histogram(
+    'modelpromotion_source_poll_duration_seconds',
+    'Duration of a look at the source',
+  );
+  const writes = metrics.counter('modelpromotion_status_writes_total', 'Commits to the status branch', {
+    result: ['ok', 'failed'],
+  });
   return {
     observer: {
       reconciled: (result, seconds) => {
@@ -73,8 +98,11 @@ function registerGauges(metrics: Metrics, { depth, promotions, registries }: Gau
   metrics.gauge('modelpromotion_registry_ready', 'Whether a registry answers', ['registry'], () =>
     registries().map(({ name, ready }) => [{ registry: name }, Number(ready)]),
   );
-  metrics.gauge('modelpromotion_registry_last_full_sweep_timestamp_seconds', 'End of the last full read', ['registry'], () =>
-    registries().map(({ name, lastFull }) => [{ registry: name }, (lastFull ?? 0) / 1_000]),
+  metrics.gauge(
+    'modelpromotion_registry_last_full_sweep_timestamp_seconds',
+    'End of the last full read',
+    ['registry'],
+    () => registries().map(({ name, lastFull }) => [{ registry: name }, (lastFull ?? 0) / 1_000]),
   );
 }
 

@@ -9,7 +9,12 @@ export interface RegistryDocument {
   readonly status: ModelRegistryStatus;
 }
 
-export function registryDocument(listed: Listed, promotions: number, previous: ModelRegistryStatus | undefined, now: number): RegistryDocument {
+export function registryDocument(
+  listed: Listed,
+  promotions: number,
+  previous: ModelRegistryStatus | undefined,
+  now: number,
+): RegistryDocument {
   const { capabilities, counts, lastSweep, lastFull } = listed.registry.health;
   const status: ModelRegistryStatus = {
     observedGeneration: listed.entry?.generation ?? 1,
@@ -36,12 +41,17 @@ export function registryDocument(listed: Listed, promotions: number, previous: M
   return { name: listed.key, uri: listed.uri, status };
 }
 
-function readyCondition({ registry }: Listed, previous: ModelRegistryStatus | undefined, now: number): Condition {
+function readyCondition(
+  { registry }: Listed,
+  previous: ModelRegistryStatus | undefined,
+  now: number,
+): Condition {
   const { failure, capabilities, connections } = registry.health;
   const before = previous?.conditions?.find((condition) => condition.type === 'Ready');
   const state = ((): Pick<Condition, 'status' | 'reason' | 'message'> => {
     if (failure !== undefined) return { status: 'False', reason: failure.reason, message: failure.message };
-    if (capabilities === undefined) return { status: 'Unknown', reason: 'Progressing', message: 'not looked at yet' };
+    if (capabilities === undefined)
+      return { status: 'Unknown', reason: 'Progressing', message: 'not looked at yet' };
     return {
       status: 'True',
       reason: 'Reachable',

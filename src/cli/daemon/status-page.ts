@@ -36,7 +36,11 @@ export class StatusPages {
     };
   }
 
-  #registry(listed: ReturnType<RegistryDirectory['list']>[number], engine: Engine, now: number): RegistryDocument {
+  #registry(
+    listed: ReturnType<RegistryDirectory['list']>[number],
+    engine: Engine,
+    now: number,
+  ): RegistryDocument {
     const promotions = engine.keysOf(listed.address).length;
     const document = registryDocument(listed, promotions, this.#registries.get(listed.key), now);
     this.#registries.set(listed.key, document.status);

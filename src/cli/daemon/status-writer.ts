@@ -64,7 +64,10 @@ export class StatusWriter {
       written('failed');
       const detail = error instanceof Error ? error.message : String(error);
       if (failures === 0 && !signal.aborted) {
-        logger.warn({ detail }, 'statuses cannot be written to the status branch; promotions go on, and it is tried again');
+        logger.warn(
+          { detail },
+          'statuses cannot be written to the status branch; promotions go on, and it is tried again',
+        );
       }
       return false;
     }
@@ -82,7 +85,10 @@ export class StatusWriter {
   async #settled(signal: AbortSignal): Promise<void> {
     await sleep(SETTLE, signal);
     const patience = new AbortController();
-    await Promise.race([this.#options.idle(), sleep(LONGEST_WAIT, AbortSignal.any([signal, patience.signal]))]);
+    await Promise.race([
+      this.#options.idle(),
+      sleep(LONGEST_WAIT, AbortSignal.any([signal, patience.signal])),
+    ]);
     patience.abort();
   }
 }

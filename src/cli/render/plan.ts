@@ -36,11 +36,27 @@ function planText(report: PlanReport): string {
   ].join('');
 }
 
-function promotionText({ promotion, model, file, state, targets, actions, obstacle }: PromotionReport): string {
+function promotionText({
+  promotion,
+  model,
+  file,
+  state,
+  targets,
+  actions,
+  obstacle,
+}: PromotionReport): string {
   const title = `${paint('bold', promotion)}  model ${model}${file === undefined ? '' : paint('dim', `  ${file}`)}\n`;
   if (state === 'Suspended') return `${title}  suspended: left alone\n`;
-  const lines = targets.map((target) => targetText(target, actions.filter((action) => action.target === target.target)));
-  const obstacleLine = obstacle === undefined || isTold(obstacle.message, targets) ? '' : `  ${paint('red', '!')} ${obstacle.message}\n`;
+  const lines = targets.map((target) =>
+    targetText(
+      target,
+      actions.filter((action) => action.target === target.target),
+    ),
+  );
+  const obstacleLine =
+    obstacle === undefined || isTold(obstacle.message, targets)
+      ? ''
+      : `  ${paint('red', '!')} ${obstacle.message}\n`;
   return `${title}${lines.join('')}${obstacleLine}`;
 }
 
@@ -50,7 +66,8 @@ function isTold(message: string, targets: readonly TargetReport[]): boolean {
 
 function targetText(target: TargetReport, actions: readonly ActionReport[]): string {
   const name = describeTarget(target.target as TargetId).padEnd(12);
-  const origin = target.from === 'pinned' ? '' : paint('dim', ` (from ${describeTarget(target.from as TargetId)})`);
+  const origin =
+    target.from === 'pinned' ? '' : paint('dim', ` (from ${describeTarget(target.from as TargetId)})`);
   const head = `  ${name} ${movementText(target)}${origin}\n`;
   const note = target.state === 'Blocked' ? `    ${paint('red', '!')} ${target.message}\n` : noteText(target);
   return `${head}${note}${actions.map(actionText).join('')}`;
@@ -58,7 +75,9 @@ function targetText(target: TargetReport, actions: readonly ActionReport[]): str
 
 function noteText({ state, message, desired, current }: TargetReport): string {
   if (state === 'Waiting' || state === 'Drifted') return `    ${paint('yellow', '…')} ${message}\n`;
-  return state === 'UpToDate' && desired === undefined && current !== undefined ? `    ${paint('dim', message)}\n` : '';
+  return state === 'UpToDate' && desired === undefined && current !== undefined
+    ? `    ${paint('dim', message)}\n`
+    : '';
 }
 
 function movementText({ current, desired, state }: TargetReport): string {
@@ -103,12 +122,16 @@ function planMarkdown(report: PlanReport): string {
     ]),
   );
   const obstacles = report.promotions.flatMap(({ promotion, targets, obstacle }) =>
-    obstacle === undefined || targets.length > 0 ? [] : [`- ${markdownText(`${promotion}: ${obstacle.message}`)}\n`],
+    obstacle === undefined || targets.length > 0
+      ? []
+      : [`- ${markdownText(`${promotion}: ${obstacle.message}`)}\n`],
   );
   const problems = report.problems.map((problem) => `- ${markdownText(problemLine(problem))}\n`);
   return [
     `### Plan: ${summaryText(report)}\n\n`,
-    rows.length === 0 ? '' : markdownTable(['Promotion', 'Model', 'Target', 'Now', 'Wanted', 'State', 'What happens'], rows),
+    rows.length === 0
+      ? ''
+      : markdownTable(['Promotion', 'Model', 'Target', 'Now', 'Wanted', 'State', 'What happens'], rows),
     obstacles.length === 0 ? '' : `\n**Blocked**\n\n${obstacles.join('')}`,
     problems.length === 0 ? '' : `\n**Mistakes**\n\n${problems.join('')}`,
   ].join('');

@@ -5,7 +5,12 @@ export function table(heading: readonly string[], rows: readonly (readonly strin
   const all = [heading, ...rows];
   const widths = heading.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
     .map((line) => `${line}\n`)
     .join('');
 }
@@ -17,5 +22,8 @@ export function markdownTable(heading: readonly string[], rows: readonly (readon
 
 /** Text from manifests and registries, made harmless: no markup, no mentions, no table cells of its own. */
 export function markdownText(text: string): string {
-  return text.replaceAll(/[\\`*_[\]<>|~#]/g, String.raw`\$&`).replaceAll('@', '@\u200b').replaceAll(/\s+/g, ' ');
+  return text
+    .replaceAll(/[\\`*_[\]<>|~#]/g, String.raw`\$&`)
+    .replaceAll('@', '@\u200b')
+    .replaceAll(/\s+/g, ' ');
 }
