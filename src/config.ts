@@ -170,6 +170,9 @@ type ValueOf<O> = O extends { type: 'switch' }
 /** The values of some options. Durations are milliseconds. */
 export type Config<N extends OptionName> = { readonly [K in N]: ValueOf<(typeof OPTIONS)[K]> };
 
+/** Flags as the command line gives them: text, or true for a switch. */
+export type Flags = Readonly<Record<string, string | boolean | undefined>>;
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The options are not usable as given: one sentence a mistake. */
@@ -194,7 +197,7 @@ export function variableOf(name: string): string {
 /** Flag before variable before default. @throws ConfigError with everything that is wrong. */
 export function resolveOptions<N extends OptionName>(
   names: readonly N[],
-  flags: Readonly<Record<string, unknown>>,
+  flags: Flags,
   env: Environment,
 ): Config<N> {
   const mistakes: string[] = [];
@@ -216,7 +219,7 @@ export function describeDefault(option: Option): string | undefined {
 
 function find(
   name: OptionName,
-  flags: Readonly<Record<string, unknown>>,
+  flags: Flags,
   env: Environment,
 ): { text: string | undefined; origin: string } {
   const flag = flags[name];

@@ -5,6 +5,7 @@ import {
   describeDefault,
   environment,
   OPTIONS,
+  type Flags,
   resolveOptions,
   variableOf,
   type OptionName,
@@ -23,7 +24,6 @@ import { validate } from './validate.ts';
 import { version } from './version.ts';
 import { wait } from './wait.ts';
 
-type Flags = Readonly<Record<string, unknown>>;
 type Handler = (args: readonly string[], flags: Flags, signal: AbortSignal) => Promise<ExitCode>;
 
 const handlers: Readonly<Record<CommandName, Handler>> = {

@@ -20,7 +20,13 @@ export class Metrics {
   }
 
   histogram(name: string, help: string, labels: Labels = {}): Histogram {
-    const options = { name, help, labelNames: Object.keys(labels), buckets: BUCKETS, registers: [this.#registry] };
+    const options = {
+      name,
+      help,
+      labelNames: Object.keys(labels),
+      buckets: BUCKETS,
+      registers: [this.#registry],
+    };
     const histogram = new Histogram(options);
     for (const values of combinations(labels)) histogram.zero(values);
     return histogram;
@@ -33,16 +39,17 @@ export class Metrics {
     labelNames: readonly string[],
     read: () => readonly (readonly [Record<string, string>, number])[],
   ): void {
-    new Gauge({
+    const gauge = new Gauge({
       name,
       help,
       labelNames: [...labelNames],
-      registers: [this.#registry],
+      registers: [],
       collect() {
         this.reset();
         for (const [labels, value] of read()) this.set(labels, value);
       },
     });
+    this.#registry.registerMetric(gauge);
   }
 
   /** In Prometheus' text format. */
