@@ -6,7 +6,7 @@ import { readStatusFile } from '../api/status-file.ts';
 import type { Config, OptionName } from '../config.ts';
 import { LOG_OPTIONS, openOutput } from './assembly.ts';
 import { problemLine } from './render/problems.ts';
-import { GIT_OPTIONS, openGit, openStatusBranch } from './run.ts';
+import { GIT_OPTIONS, openGit, openStatusBranch } from './git-access.ts';
 
 export const STATUS_SOURCE_OPTIONS = [
   'server',

@@ -1,16 +1,9 @@
 /** `modelpromotion run`: the controller as a daemon, from git or a folder. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { ModelPromotion } from '../api/generated/types.ts';
 import { readStatusFile } from '../api/status-file.ts';
-import type { GitCredentials, ReadCredentials } from '../adapters/git/credentials.ts';
-import { Remote } from '../adapters/git/remote.ts';
-import { StatusBranch } from '../adapters/git/status-branch.ts';
-import { parseGitUrl, type GitUrl } from '../adapters/git/url.ts';
-import { SecretFolder } from '../adapters/secrets/folder.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
 import { Engine } from '../reconcile/engine.ts';
-import { SourceError, type Source, type StatusStore } from '../reconcile/ports.ts';
+import type { Source, StatusStore } from '../reconcile/ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { WorkQueue } from '../runtime/queue.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
@@ -19,22 +12,12 @@ import { sleep } from '../runtime/time.ts';
 import { FolderSource } from '../sources/folder.ts';
 import { GitSource } from '../sources/git.ts';
 import { uidOf } from '../sources/uid.ts';
+import { GIT_OPTIONS, openGit, openStatusBranch, usable } from './git-access.ts';
 import { LOG_OPTIONS, openOutput, openRegistries, REGISTRY_OPTIONS } from './assembly.ts';
 import { Controller } from './daemon/controller.ts';
 import { controllerMetrics, observerFor, type ControllerMetrics } from './daemon/metrics.ts';
 import { StatusPages } from './daemon/status-page.ts';
 import { StatusWriter } from './daemon/status-writer.ts';
-
-export const GIT_OPTIONS = [
-  'git-url',
-  'git-branch',
-  'git-secret',
-  'git-allow-http',
-  'git-allow-file',
-  'status-branch',
-  'status-secret',
-  'cache-dir',
-] as const satisfies readonly OptionName[];
 
 export const RUN_OPTIONS = [
   'source',
@@ -160,88 +143,6 @@ function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
     store: openStatusBranch(config, git, scrubber),
     identity: [git.url.href, config['git-branch']],
   }));
-}
-
-/** What an adapter refuses when it is made is a mistake in the options. */
-function usable<T>(make: () => T, option = ''): T {
-  try {
-    return make();
-  } catch (error) {
-    if (!(error instanceof SourceError)) throw error;
-    throw new ConfigError([`${option}${error.message}`]);
-  }
-}
-
-export interface GitAccess {
-  readonly url: GitUrl;
-  readonly readCredentials: ReadCredentials;
-  readonly cacheDir: string;
-  readonly logger: Logger;
-}
-
-type GitConfig = Config<(typeof GIT_OPTIONS)[number] | 'secrets-dir' | 'installation'>;
-
-/** @throws ConfigError */
-export function openGit(config: GitConfig, scrubber: Scrubber, logger: Logger): GitAccess {
-  const given = config['git-url'];
-  if (given === undefined) throw new ConfigError(['--git-url: needed to read from git']);
-  const rules = { allowHttp: config['git-allow-http'], allowFile: config['git-allow-file'] };
-  return {
-    url: usable(() => parseGitUrl(given, rules), '--git-url: '),
-    readCredentials: credentialsReader(config, config['git-secret'], scrubber),
-    cacheDir: config['cache-dir'] ?? join(homedir(), '.cache', 'modelpromotion'),
-    logger,
-  };
-}
-
-/** Undefined when statuses stay in memory. */
-export function openStatusBranch(
-  config: GitConfig,
-  git: GitAccess,
-  scrubber: Scrubber,
-): StatusStore | undefined {
-  if (config['status-branch'] === '') return undefined;
-  const secret = config['status-secret'] ?? config['git-secret'];
-  const remote = new Remote({
-    ...git,
-    branch: config['status-branch'],
-    readCredentials: credentialsReader(config, secret, scrubber),
-  });
-  return new StatusBranch({
-    remote,
-    watchedBranch: config['git-branch'],
-    installation: config.installation,
-    cacheDir: git.cacheDir,
-    logger: git.logger,
-  });
-}
-
-function credentialsReader(
-  config: GitConfig,
-  secret: string | undefined,
-  scrubber: Scrubber,
-): ReadCredentials {
-  const folder = new SecretFolder(config['secrets-dir'], (value) => scrubber.add(value));
-  return async (): Promise<GitCredentials> => {
-    if (secret === undefined) return {};
-    const keys = await folder.read(secret).catch((error: unknown) => {
-      throw new SourceError('AccessDenied', error instanceof Error ? error.message : String(error), {
-        cause: error,
-      });
-    });
-    const [username, password, bearerToken] = [
-      keys.get('username'),
-      keys.get('password'),
-      keys.get('bearerToken'),
-    ];
-    if (username !== undefined && password !== undefined) scrubber.addBasic(username, password);
-    return {
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(bearerToken === undefined ? {} : { bearerToken }),
-      ...(keys.has('ca.crt') ? { caFile: folder.path(secret, 'ca.crt') } : {}),
-    };
-  };
 }
 
 async function restore(store: StatusStore | undefined, signal: AbortSignal): Promise<ModelPromotion[]> {
