@@ -1,5 +1,4 @@
 /** `modelpromotion run`: the controller as a daemon, from git or a folder. */
-import type { ModelPromotion } from '../api/generated/types.ts';
 import { readStatusFile } from '../api/status-file.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
 import { Engine } from '../reconcile/engine.ts';
@@ -14,10 +13,10 @@ import { GitSource } from '../sources/git.ts';
 import { uidOf } from '../sources/uid.ts';
 import { GIT_OPTIONS, openGit, openStatusBranch, usable } from './git-access.ts';
 import { LOG_OPTIONS, openOutput, openRegistries, REGISTRY_OPTIONS } from './assembly.ts';
-import { Controller } from './daemon/controller.ts';
+import { Controller, type Remembered } from './daemon/controller.ts';
 import { controllerMetrics, observerFor, type ControllerMetrics } from './daemon/metrics.ts';
 import { StatusPages } from './daemon/status-page.ts';
-import { StatusWriter } from './daemon/status-writer.ts';
+import { keyOf, StatusWriter } from './daemon/status-writer.ts';
 
 export const RUN_OPTIONS = [
   'source',
@@ -65,7 +64,8 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
     registries: directory,
     observer: observerFor(metrics, logger),
     onStatus: (key) => statusWriter?.changed(key),
-    fence: () => !stop.aborted,
+    // A git daemon is a single instance by design: it always leads.
+    fence: () => true,
     now: Date.now,
     sleep,
   });
@@ -145,9 +145,12 @@ function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
   }));
 }
 
-async function restore(store: StatusStore | undefined, signal: AbortSignal): Promise<ModelPromotion[]> {
+async function restore(store: StatusStore | undefined, signal: AbortSignal): Promise<Remembered> {
   const files = (await store?.read(signal)) ?? new Map<string, string>();
-  return [...files].flatMap(([path, file]) => readStatusFile(path, file) ?? []);
+  return {
+    documents: [...files].flatMap(([path, file]) => readStatusFile(path, file) ?? []),
+    keys: [...files.keys()].map(keyOf),
+  };
 }
 
 function routes(controller: Controller, metrics: ControllerMetrics, page: () => unknown): Routes {

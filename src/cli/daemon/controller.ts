@@ -24,7 +24,7 @@ export interface ControllerOptions {
   readonly engine: Engine;
   readonly source: Source;
   /** Reads what was remembered before a restart. */
-  readonly restore: (signal: AbortSignal) => Promise<readonly ModelPromotion[]>;
+  readonly restore: (signal: AbortSignal) => Promise<Remembered>;
   readonly directory: RegistryDirectory;
   readonly queue: WorkQueue;
   readonly statusWriter: StatusWriter | undefined;
@@ -33,6 +33,12 @@ export interface ControllerOptions {
   readonly pollInterval: number;
   readonly logger: Logger;
   readonly metrics: ControllerMetrics;
+}
+
+/** What the status branch holds: promotions with their status, and the keys of all its files. */
+export interface Remembered {
+  readonly documents: readonly ModelPromotion[];
+  readonly keys: readonly string[];
 }
 
 /** The source, as `GET /status` and `/readyz` tell of it. */
@@ -48,6 +54,8 @@ export class Controller {
     string,
     { registry: MlflowRegistry; stop: AbortController; done: Promise<void> }
   >();
+  /** Files of the status branch that the first listing is to be held against: what it no longer knows goes. */
+  #remembered: readonly string[] = [];
   #source: SourceState = { lastPolled: undefined, failure: undefined, listed: false };
 
   constructor(options: ControllerOptions) {
@@ -84,8 +92,9 @@ export class Controller {
     const { engine, restore, logger } = this.#options;
     for (let attempt = 0; !stop.aborted; attempt += 1) {
       try {
-        const documents = await restore(stop);
+        const { documents, keys } = await restore(stop);
         engine.restore(documents);
+        this.#remembered = keys;
         if (documents.length > 0)
           logger.info({ promotions: documents.length }, 'remembered statuses were read');
         return;
@@ -153,6 +162,8 @@ export class Controller {
     };
     logger.info({ revision, ...counts }, 'a revision was read');
     const keys = await engine.accept(listing);
+    for (const key of this.#remembered) this.#options.statusWriter?.changed(key);
+    this.#remembered = [];
     this.#followRegistries(directory.list());
     for (const key of keys) if (!this.#awaitsSweep(key)) queue.add(key);
   }

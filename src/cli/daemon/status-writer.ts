@@ -94,8 +94,13 @@ export class StatusWriter {
 }
 
 /** `<namespace>/<name>.yaml`, below the installation's folder. */
-export function pathOf(key: string): string {
+function pathOf(key: string): string {
   return `${key}.yaml`;
+}
+
+/** The key that a file of the status branch is about. */
+export function keyOf(path: string): string {
+  return path.replace(/\.yaml$/, '');
 }
 
 function render(document: unknown): string | null {
