@@ -61,7 +61,12 @@ export interface AdvanceOptions {
 
 export function advance(previous: Catalog, listing: Listing, options: AdvanceOptions): Advance {
   if (isEmpty(listing) && previous.entries.size > 0 && !options.allowEmpty) {
-    return { catalog: { ...previous, ignored: listing.ignored }, changed: [], removed: [], held: 'EmptySource' };
+    return {
+      catalog: { ...previous, ignored: listing.ignored },
+      changed: [],
+      removed: [],
+      held: 'EmptySource',
+    };
   }
   const unreadable = new Set(listing.problems.filter(isUnreadable).map((problem) => problem.file));
   const entries = new Map<string, Entry>();
@@ -90,15 +95,26 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
       problems: listing.problems,
       ignored: listing.ignored,
     },
-    changed: [...entries].filter(([key, entry]) => differs(previous.entries.get(key), entry)).map(([key]) => key),
+    changed: [...entries]
+      .filter(([key, entry]) => differs(previous.entries.get(key), entry))
+      .map(([key]) => key),
     removed,
     held: doubted ? 'UnreadableFile' : undefined,
   };
 }
 
 /** What one status remembers of a promotion, taken back into the catalog at start. */
-export function remember(document: ModelPromotion, provenance: { uid: string; generation: number; revision: string }): Entry {
-  return { promotion: toPromotion(document, provenance), document, location: undefined, author: undefined, problems: [] };
+export function remember(
+  document: ModelPromotion,
+  provenance: { uid: string; generation: number; revision: string },
+): Entry {
+  return {
+    promotion: toPromotion(document, provenance),
+    document,
+    location: undefined,
+    author: undefined,
+    problems: [],
+  };
 }
 
 function isEmpty(listing: Listing): boolean {
@@ -118,7 +134,8 @@ function nextEntry(
 ): Entry {
   const key = `${object.metadata.namespace}/${object.metadata.name}`;
   const before = entries.get(key);
-  if (before !== undefined && sameContent(before.document, object)) return { ...before, location, problems: [] };
+  if (before !== undefined && sameContent(before.document, object))
+    return { ...before, location, problems: [] };
   const generation = (before?.promotion.generation ?? 0) + 1;
   return {
     promotion: toPromotion(object, { uid: uidOf(key), generation, revision }),
@@ -135,10 +152,16 @@ function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean):
     const key = `${object.metadata.namespace}/${object.metadata.name}`;
     const before = previous.registries.get(key);
     const same = before !== undefined && canonicalJson(before.document.spec) === canonicalJson(object.spec);
-    registries.set(key, { document: object, location, generation: (before?.generation ?? 0) + (same ? 0 : 1) });
+    registries.set(key, {
+      document: object,
+      location,
+      generation: (before?.generation ?? 0) + (same ? 0 : 1),
+    });
   }
   for (const [key, entry] of previous.registries) {
-    const broken = listing.problems.some(({ object }) => object?.kind === 'ModelRegistry' && keyOf(object) === key);
+    const broken = listing.problems.some(
+      ({ object }) => object?.kind === 'ModelRegistry' && keyOf(object) === key,
+    );
     if (broken) registries.set(key, entry);
   }
   return registries;
@@ -147,7 +170,9 @@ function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean):
 /** The mistakes that concern a promotion: those that name it, and those of the file it was last seen in. */
 function problemsOf(key: string, { location }: Entry, problems: readonly Problem[]): Problem[] {
   return problems.filter(({ object, file }) =>
-    object === undefined ? holds(file, location?.file) : object.kind === 'ModelPromotion' && keyOf(object) === key,
+    object === undefined
+      ? holds(file, location?.file)
+      : object.kind === 'ModelPromotion' && keyOf(object) === key,
   );
 }
 
@@ -165,8 +190,9 @@ function samePlace(a: Promotion, b: Promotion): boolean {
   return a.model === b.model && a.registry === b.registry;
 }
 
+/** Sources give the same object again for a file that did not change, so most comparisons cost nothing. */
 function sameContent(a: ModelPromotion, b: ModelPromotion): boolean {
-  return canonicalJson(contentOf(a)) === canonicalJson(contentOf(b));
+  return a === b || canonicalJson(contentOf(a)) === canonicalJson(contentOf(b));
 }
 
 function contentOf({ metadata, spec }: ModelPromotion): unknown {

@@ -165,17 +165,24 @@ export class Controller {
     for (const key of this.#remembered) this.#options.statusWriter?.changed(key);
     this.#remembered = [];
     this.#followRegistries(directory.list());
-    for (const key of keys) if (!this.#awaitsSweep(key)) queue.add(key);
+    const unswept = this.#unsweptAddresses();
+    for (const key of keys) if (!unswept.has(this.#addressOf(key) ?? '')) queue.add(key);
   }
 
   /** Promotions of a registry that was never looked at wait for its first sweep, which serves them all. */
-  #awaitsSweep(key: string): boolean {
+  #unsweptAddresses(): ReadonlySet<string> {
+    const unswept = this.#options.directory.list().filter(({ registry }) => {
+      const { lastSweep, failure } = registry.health;
+      return lastSweep === undefined && failure === undefined;
+    });
+    return new Set(unswept.map(({ address }) => address));
+  }
+
+  #addressOf(key: string): string | undefined {
     const { engine, directory } = this.#options;
     const promotion = engine.catalog.entries.get(key)?.promotion;
     const resolved = promotion === undefined ? undefined : directory.resolve(promotion);
-    if (resolved?.kind !== 'found') return false;
-    const { health } = directory.list().find(({ address }) => address === resolved.address)?.registry ?? {};
-    return health !== undefined && health.lastSweep === undefined && health.failure === undefined;
+    return resolved?.kind === 'found' ? resolved.address : undefined;
   }
 
   #followRegistries(listed: readonly Listed[]): void {
