@@ -115,7 +115,8 @@ export function simulate(model: Model, action: Action): Model {
     case 'Transition': {
       const versions = new Map(model.versions);
       if (action.archiveExisting) {
-        for (const other of holders(model, action.to)) versions.set(other.version, { ...other, stage: 'Archived' });
+        for (const other of holders(model, action.to))
+          versions.set(other.version, { ...other, stage: 'Archived' });
       }
       const moved = model.versions.get(action.version);
       if (moved !== undefined) versions.set(action.version, { ...moved, stage: action.to });
@@ -134,7 +135,10 @@ export function simulate(model: Model, action: Action): Model {
         tags: new Map(version.tags).set(action.key, action.value),
       }));
     case 'SetDescription':
-      return withVersion(model, action.version, (version) => ({ ...version, description: action.description }));
+      return withVersion(model, action.version, (version) => ({
+        ...version,
+        description: action.description,
+      }));
     default:
       return action satisfies never;
   }
@@ -197,7 +201,9 @@ function otherHolders(model: Model, action: Transition): string[] {
 
 function withVersion(model: Model, number: string, change: (version: Version) => Version): Model {
   const version = model.versions.get(number);
-  return version === undefined ? model : { ...model, versions: new Map(model.versions).set(number, change(version)) };
+  return version === undefined
+    ? model
+    : { ...model, versions: new Map(model.versions).set(number, change(version)) };
 }
 
 function changed(what: string, expected: string | undefined, found: string | undefined): string | undefined {

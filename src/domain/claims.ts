@@ -17,10 +17,22 @@ export function findConflict(key: string, claimants: readonly Claimant[]): strin
   if (self === undefined) return undefined;
   const lost = [
     ...self.promotion.targets.map((target) =>
-      loses(key, claimants, (claimant) => wantsTarget(claimant, target.id), target.id, describeTarget(target.id)),
+      loses(
+        key,
+        claimants,
+        (claimant) => wantsTarget(claimant, target.id),
+        target.id,
+        describeTarget(target.id),
+      ),
     ),
     ...pinnedStages(self.promotion).map(({ id, version }) =>
-      loses(key, claimants, (claimant) => pins(claimant, version), id, `version ${version}, which holds one stage`),
+      loses(
+        key,
+        claimants,
+        (claimant) => pins(claimant, version),
+        id,
+        `version ${version}, which holds one stage`,
+      ),
     ),
   ].filter((sentence) => sentence !== undefined);
   return lost.length === 0 ? undefined : lost.join('; ');
@@ -64,6 +76,8 @@ function pins({ promotion }: Claimant, version: string): boolean {
 
 function pinnedStages({ targets }: Promotion): { id: TargetId; version: string }[] {
   return targets.flatMap((target) =>
-    target.kind === 'stage' && target.want.kind === 'pinned' ? [{ id: target.id, version: target.want.version }] : [],
+    target.kind === 'stage' && target.want.kind === 'pinned'
+      ? [{ id: target.id, version: target.want.version }]
+      : [],
   );
 }

@@ -74,25 +74,21 @@ export function toPromotion(object: ModelPromotion, provenance: Provenance): Pro
     registry: `${spec.registryRef.namespace ?? metadata.namespace}/${spec.registryRef.name}`,
     model: spec.model,
     targets: [
-      ...spec.stages.map(
-        (stage): StageTarget => ({
-          kind: 'stage',
-          id: `stage/${stage.name}`,
-          stage: stage.name,
-          want: toWant(stage),
-          archiveExisting: stage.archiveExisting,
-          description: stage.description,
-          tags: new Map(Object.entries(stage.tags ?? {})),
-        }),
-      ),
-      ...spec.aliases.map(
-        (alias): AliasTarget => ({
-          kind: 'alias',
-          id: `alias/${alias.name}`,
-          alias: alias.name,
-          want: toWant(alias),
-        }),
-      ),
+      ...spec.stages.map((stage): StageTarget => ({
+        kind: 'stage',
+        id: `stage/${stage.name}`,
+        stage: stage.name,
+        want: toWant(stage),
+        archiveExisting: stage.archiveExisting,
+        description: stage.description,
+        tags: new Map(Object.entries(stage.tags ?? {})),
+      })),
+      ...spec.aliases.map((alias): AliasTarget => ({
+        kind: 'alias',
+        id: `alias/${alias.name}`,
+        alias: alias.name,
+        want: toWant(alias),
+      })),
     ],
     drift: spec.drift,
     deletionPolicy: spec.deletionPolicy,
@@ -138,7 +134,8 @@ export function settlingOrder(targets: readonly Target[]): Target[] {
     if (source !== undefined && source !== target) visit(source);
     order.push(target);
   };
-  const rank = (target: Target): number => (target.id === 'stage/Production' ? 0 : target.kind === 'stage' ? 1 : 2);
+  const rank = (target: Target): number =>
+    target.id === 'stage/Production' ? 0 : target.kind === 'stage' ? 1 : 2;
   [...targets].sort((a, b) => rank(a) - rank(b)).forEach(visit);
   return order;
 }

@@ -73,7 +73,9 @@ export function summarise(pass: Pass): Outcome {
     ...(history.length === 0 ? {} : { history }),
     lastAttemptedRevision: pass.promotion.revision,
     ...appliedOf(pass, ready),
-    ...(pass.promotion.reconcileAt === undefined ? {} : { lastHandledReconcileAt: pass.promotion.reconcileAt }),
+    ...(pass.promotion.reconcileAt === undefined
+      ? {}
+      : { lastHandledReconcileAt: pass.promotion.reconcileAt }),
   };
   return { status, events: eventsOf(pass, ready), next: nextOf(pass, ready) };
 }
@@ -151,7 +153,11 @@ function settled(decisions: readonly Decision[]): { reason: Reason; message: str
 function conditionsOf(pass: Pass, ready: Ready): Condition[] {
   const conditions: Omit<Condition, 'lastTransitionTime'>[] = [{ type: 'Ready', ...ready }];
   if (ready.status !== 'True' && ready.reason !== 'Suspended') {
-    conditions.push({ ...ready, type: severity(ready.reason) === 'stalled' ? 'Stalled' : 'Reconciling', status: 'True' });
+    conditions.push({
+      ...ready,
+      type: severity(ready.reason) === 'stalled' ? 'Stalled' : 'Reconciling',
+      status: 'True',
+    });
   }
   const drifted = decisionsOf(pass).filter((decision) => decision.state === 'Drifted');
   if (drifted.length > 0) {
@@ -167,7 +173,10 @@ function conditionsOf(pass: Pass, ready: Ready): Condition[] {
 }
 
 /** Moves only when the condition's status moves. */
-function transitionTime({ type, status }: Pick<Condition, 'type' | 'status'>, { previous, now }: Pass): string {
+function transitionTime(
+  { type, status }: Pick<Condition, 'type' | 'status'>,
+  { previous, now }: Pass,
+): string {
   const before = previous?.conditions?.find((condition) => condition.type === type);
   return before?.status === status ? before.lastTransitionTime : timestamp(now);
 }
@@ -178,14 +187,19 @@ function targetsOf(pass: Pass, history: readonly HistoryEntry[]): TargetStatus[]
   return pass.promotion.targets.map((target) => {
     const decision = decisions.get(target.id);
     const status = before.get(target.id);
-    return decision === undefined ? undecided(target, status, pass) : targetOf(target, decision, status, pass, history);
+    return decision === undefined
+      ? undecided(target, status, pass)
+      : targetOf(target, decision, status, pass, history);
   });
 }
 
 /** What is left to say of a target that could not be looked at: our record, and what held it while that is not known to be wrong. */
 function undecided(target: Target, before: TargetStatus | undefined, { finding }: Pass): TargetStatus {
   if (before === undefined) return { target: target.id };
-  const gone = finding.kind === 'Planned' && finding.plan.kind === 'Blocked' && finding.plan.obstacle.reason === 'ModelNotFound';
+  const gone =
+    finding.kind === 'Planned' &&
+    finding.plan.kind === 'Blocked' &&
+    finding.plan.obstacle.reason === 'ModelNotFound';
   const { current, state: _state, reason: _reason, message: _message, ...kept } = before;
   return gone ? kept : { ...kept, ...optional('current', current) };
 }
@@ -200,7 +214,8 @@ function targetOf(
   const record = nextRecord(target, decision, pass);
   const moved = record !== undefined && record.version !== before?.applied?.version;
   const previous = moved
-    ? (history.find((entry) => entry.target === target.id && entry.to === record.version)?.from ?? before?.applied?.version)
+    ? (history.find((entry) => entry.target === target.id && entry.to === record.version)?.from ??
+      before?.applied?.version)
     : before?.previous;
   const since = moved ? timestamp(pass.now) : before?.since;
   return {
@@ -224,7 +239,8 @@ function nextRecord(target: Target, decision: Decision, pass: Pass): TargetRecor
   if (decision.state !== 'UpToDate' || decision.candidate === undefined) return before;
   const identity = identityOf(decision.candidate);
   const applied = attemptOf(pass)?.applied.some((action) => action.target === target.id) === true;
-  const same = before?.version === identity.version && before.creationTimestamp === identity.creationTimestamp;
+  const same =
+    before?.version === identity.version && before.creationTimestamp === identity.creationTimestamp;
   return {
     ...identity,
     how: applied || (same && before.how === 'Applied') ? 'Applied' : 'Found',
@@ -238,11 +254,15 @@ function planOf(pass: Pass): Pick<ModelPromotionStatus, 'plan'> {
   return { plan: { actions: pass.finding.plan.actions.map(describeAction) } };
 }
 
-function appliedOf(pass: Pass, ready: Ready): Pick<ModelPromotionStatus, 'lastAppliedRevision' | 'lastAppliedDigest'> {
+function appliedOf(
+  pass: Pass,
+  ready: Ready,
+): Pick<ModelPromotionStatus, 'lastAppliedRevision' | 'lastAppliedDigest'> {
   const upToDate = ready.status === 'True' && ready.reason !== 'Suspended';
   const revision = upToDate ? pass.promotion.revision : pass.previous?.lastAppliedRevision;
   const attempt = attemptOf(pass);
-  const digest = attempt !== undefined && attempt.applied.length > 0 ? attempt.digest : pass.previous?.lastAppliedDigest;
+  const digest =
+    attempt !== undefined && attempt.applied.length > 0 ? attempt.digest : pass.previous?.lastAppliedDigest;
   return { ...optional('lastAppliedRevision', revision), ...optional('lastAppliedDigest', digest) };
 }
 
@@ -304,9 +324,16 @@ function eventsOf(pass: Pass, ready: Ready): Event[] {
       message: `${describeTarget(target as Target['id'])} is no longer declared and stays at ${current ?? 'nothing'}`,
     }));
   const before = previous?.conditions?.find((condition) => condition.type === 'Ready');
-  const turned = before?.status !== ready.status || before.reason !== ready.reason || before.message !== ready.message;
+  const turned =
+    before?.status !== ready.status || before.reason !== ready.reason || before.message !== ready.message;
   const verdict: Event[] = turned
-    ? [{ type: ready.status === 'False' && severity(ready.reason) === 'stalled' ? 'Warning' : 'Normal', reason: ready.reason, message: ready.message }]
+    ? [
+        {
+          type: ready.status === 'False' && severity(ready.reason) === 'stalled' ? 'Warning' : 'Normal',
+          reason: ready.reason,
+          message: ready.message,
+        },
+      ]
     : [];
   return [...applied, ...dropped, ...verdict];
 }
@@ -334,8 +361,13 @@ function reachedOthers({ applied }: Attempt, { finding }: Pass): boolean {
 function describeProblems(problems: readonly Problem[]): string {
   const shown = problems
     .slice(0, 5)
-    .map(({ file, line, column, path, message }) => `${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}`);
-  return problems.length > shown.length ? `${shown.join('; ')}; and ${problems.length - shown.length} more` : shown.join('; ');
+    .map(
+      ({ file, line, column, path, message }) =>
+        `${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}`,
+    );
+  return problems.length > shown.length
+    ? `${shown.join('; ')}; and ${problems.length - shown.length} more`
+    : shown.join('; ');
 }
 
 function decisionsOf({ finding }: Pass): readonly Decision[] {

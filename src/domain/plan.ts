@@ -67,7 +67,10 @@ export function planPromotion(promotion: Promotion, observed: Fact<Model>, conte
   }
   const model = observed.value;
   if (isPrompt(model)) {
-    return blocked('IsPrompt', `${JSON.stringify(model.name)} is a prompt, not a model; prompts are left alone`);
+    return blocked(
+      'IsPrompt',
+      `${JSON.stringify(model.name)} is a prompt, not a model; prompts are left alone`,
+    );
   }
   return assemble(promotion, decideTargets(promotion, model, context));
 }
@@ -145,7 +148,11 @@ function decideTarget(target: Target, setting: Setting): Decision {
 }
 
 /** A selector that finds nothing never empties a target. */
-function keepIncumbent(target: Target, common: Omit<Decision, 'state' | 'reason' | 'message'>, why: string): Decision {
+function keepIncumbent(
+  target: Target,
+  common: Omit<Decision, 'state' | 'reason' | 'message'>,
+  why: string,
+): Decision {
   const { incumbent } = common;
   return incumbent === undefined
     ? { ...common, state: 'Waiting', reason: 'NoCandidate', message: `${describeTarget(target.id)}: ${why}` }
@@ -158,10 +165,16 @@ function keepIncumbent(target: Target, common: Omit<Decision, 'state' | 'reason'
 }
 
 /** A version has one stage, so two stages that want the same version would take it from each other for ever. */
-function rivalFor(candidate: Version, target: StageTarget, { decisions, context }: Setting): string | undefined {
+function rivalFor(
+  candidate: Version,
+  target: StageTarget,
+  { decisions, context }: Setting,
+): string | undefined {
   for (const decision of decisions.values()) {
-    const sameWish = decision.target.startsWith('stage/') && decision.candidate?.version === candidate.version;
-    if (decision.target !== target.id && sameWish) return `${describeTarget(decision.target)} of this promotion`;
+    const sameWish =
+      decision.target.startsWith('stage/') && decision.candidate?.version === candidate.version;
+    if (decision.target !== target.id && sameWish)
+      return `${describeTarget(decision.target)} of this promotion`;
   }
   return context.claimedVersions.get(candidate.version);
 }
@@ -183,7 +196,12 @@ function settle(
   }
   const actions = drift === 'Report' ? differences.filter((action) => action.cause !== 'Drift') : differences;
   if (actions.length > 0) {
-    return { state: 'Pending', reason: 'Progressing', message: `${name} moves to ${candidate.version}`, actions };
+    return {
+      state: 'Pending',
+      reason: 'Progressing',
+      message: `${name} moves to ${candidate.version}`,
+      actions,
+    };
   }
   return {
     state: 'Drifted',
@@ -238,14 +256,26 @@ function archive(other: Version, target: StageTarget, cause: Cause): Action {
   };
 }
 
-function metadataDifferences(target: StageTarget, candidate: Version, record: TargetRecord | undefined): Action[] {
+function metadataDifferences(
+  target: StageTarget,
+  candidate: Version,
+  record: TargetRecord | undefined,
+): Action[] {
   const { version } = candidate;
   const actions: Action[] = [];
   for (const [key, value] of target.tags) {
     const found = candidate.tags.get(key);
     const cause = record?.tags.get(key) === value ? 'Drift' : 'Promotion';
     if (found !== value) {
-      actions.push({ kind: 'SetTag', target: target.id, cause, version, key, value, expect: { value: found } });
+      actions.push({
+        kind: 'SetTag',
+        target: target.id,
+        cause,
+        version,
+        key,
+        value,
+        expect: { value: found },
+      });
     }
   }
   if (target.description !== undefined && target.description !== candidate.description) {

@@ -52,7 +52,8 @@ export function marksFor(applied: readonly Action[], model: Model, signature: Si
   const targetsByVersion = new Map<string, TargetId[]>();
   for (const action of applied) {
     const version = movement(action)?.to;
-    if (version !== undefined) targetsByVersion.set(version, [...(targetsByVersion.get(version) ?? []), action.target]);
+    if (version !== undefined)
+      targetsByVersion.set(version, [...(targetsByVersion.get(version) ?? []), action.target]);
   }
   const owned = new Set([...targetsByVersion.values()].flat());
   return [

@@ -58,7 +58,12 @@ async function applyOne(
 }
 
 /** Whether a write whose answer was lost was carried out after all. */
-async function tookPlace(registry: Registry, model: string, action: Action, signal: AbortSignal): Promise<boolean> {
+async function tookPlace(
+  registry: Registry,
+  model: string,
+  action: Action,
+  signal: AbortSignal,
+): Promise<boolean> {
   const fact = await registry.read(model, signal);
   return fact.kind === 'known' && isDone(fact.value, action);
 }

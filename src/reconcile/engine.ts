@@ -69,11 +69,17 @@ export class Engine {
     const { catalog, changed, removed, held } = advance(before, listing, { allowEmpty, uidOf });
     this.#catalog = catalog;
     if (held === 'EmptySource') {
-      observer.warn({ revision: listing.revision }, 'the source holds no manifest any more; nothing is changed unless --allow-empty is given');
+      observer.warn(
+        { revision: listing.revision },
+        'the source holds no manifest any more; nothing is changed unless --allow-empty is given',
+      );
       return [];
     }
     if (held === 'UnreadableFile') {
-      observer.warn({ revision: listing.revision }, 'a file cannot be read, so nothing is removed at this revision');
+      observer.warn(
+        { revision: listing.revision },
+        'a file cannot be read, so nothing is removed at this revision',
+      );
     }
     const told = new Set(before.problems.map(canonicalJson));
     for (const problem of listing.problems) {
@@ -82,20 +88,26 @@ export class Engine {
     for (const entry of removed) this.#leave(entry);
     await registries.update(catalog.registries);
     this.#indexClaims();
-    for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()])) this.#options.onStatus(key);
+    for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()]))
+      this.#options.onStatus(key);
     return this.#withRivals([...changed, ...removed.map((entry) => entry.promotion.key)]);
   }
 
   /** Keys of the promotions that a registry's models concern; of all its models when none are named. */
   keysOf(address: string, models?: readonly string[]): string[] {
-    if (models !== undefined) return models.flatMap((model) => this.#claimants.get(claimKey(address, model)) ?? []);
+    if (models !== undefined)
+      return models.flatMap((model) => this.#claimants.get(claimKey(address, model)) ?? []);
     return [...this.#claimants].flatMap(([claim, keys]) => (claim.startsWith(`${address}\n`) ? keys : []));
   }
 
   /** Names of the models of a registry that promotions manage now. */
   modelsOf(address: string): ReadonlySet<string> {
     const prefix = `${address}\n`;
-    return new Set([...this.#claimants.keys()].filter((claim) => claim.startsWith(prefix)).map((claim) => claim.slice(prefix.length)));
+    return new Set(
+      [...this.#claimants.keys()]
+        .filter((claim) => claim.startsWith(prefix))
+        .map((claim) => claim.slice(prefix.length)),
+    );
   }
 
   /** One pass over whatever the key stands for now. */
@@ -106,7 +118,13 @@ export class Engine {
     const started = performance.now();
     const finding = await this.#look(entry, signal);
     const { author, promotion } = entry;
-    const outcome = summarise({ promotion, previous: this.#statuses.get(key), finding, author, now: this.#options.now() });
+    const outcome = summarise({
+      promotion,
+      previous: this.#statuses.get(key),
+      finding,
+      author,
+      now: this.#options.now(),
+    });
     this.#report(key, finding, outcome, (performance.now() - started) / 1_000);
     return done ? outcome.next : { kind: 'Retry' };
   }
@@ -133,13 +151,19 @@ export class Engine {
   }
 
   /** What a pass over this promotion would start from; undefined with the reason when there can be none. */
-  inputFor(promotion: Promotion): { kind: 'input'; input: PassInput } | { kind: 'finding'; finding: Finding } {
+  inputFor(
+    promotion: Promotion,
+  ): { kind: 'input'; input: PassInput } | { kind: 'finding'; finding: Finding } {
     const resolved = this.#options.registries.resolve(promotion);
-    if (resolved.kind === 'refused') return { kind: 'finding', finding: { kind: 'Obstructed', obstacle: resolved } };
+    if (resolved.kind === 'refused')
+      return { kind: 'finding', finding: { kind: 'Obstructed', obstacle: resolved } };
     const claimants = this.#claimantsOf(resolved.address, promotion.model);
     const conflict = findConflict(promotion.key, claimants);
     if (conflict !== undefined) {
-      return { kind: 'finding', finding: { kind: 'Obstructed', obstacle: { reason: 'Conflict', message: conflict } } };
+      return {
+        kind: 'finding',
+        finding: { kind: 'Obstructed', obstacle: { reason: 'Conflict', message: conflict } },
+      };
     }
     return {
       kind: 'input',
@@ -157,7 +181,9 @@ export class Engine {
     if (problems.length > 0) return { kind: 'Invalid', problems };
     if (promotion.suspend) return { kind: 'Planned', plan: { kind: 'Suspended' }, attempt: undefined };
     const start = this.inputFor(promotion);
-    return start.kind === 'finding' ? start.finding : reconcile(start.input, this.#passOptions(promotion.key), signal);
+    return start.kind === 'finding'
+      ? start.finding
+      : reconcile(start.input, this.#passOptions(promotion.key), signal);
   }
 
   #passOptions(key: string): PassOptions {
@@ -166,7 +192,8 @@ export class Engine {
       fence,
       now,
       sleep,
-      unmarked: (message) => observer.warn({ promotion: key, detail: message }, 'a provenance tag could not be written'),
+      unmarked: (message) =>
+        observer.warn({ promotion: key, detail: message }, 'a provenance tag could not be written'),
     };
   }
 
@@ -216,7 +243,10 @@ export class Engine {
               signal,
             );
       for (const action of result.applied) observer.applied(action.kind, action.cause);
-      observer.info({ promotion: key, model: promotion.model, policy: promotion.deletionPolicy, detail: result.message }, 'a promotion was removed');
+      observer.info(
+        { promotion: key, model: promotion.model, policy: promotion.deletionPolicy, detail: result.message },
+        'a promotion was removed',
+      );
       if (!result.done) waiting.push(leaving);
     }
     if (waiting.length > 0) this.#leaving.set(key, waiting);
@@ -254,19 +284,24 @@ export class Engine {
   #claimantsOf(address: string, model: string): Claimant[] {
     return (this.#claimants.get(claimKey(address, model)) ?? []).flatMap((key) => {
       const entry = this.#catalog.entries.get(key);
-      return entry === undefined ? [] : [{ promotion: entry.promotion, records: recordsOf(this.#statuses.get(key)) }];
+      return entry === undefined
+        ? []
+        : [{ promotion: entry.promotion, records: recordsOf(this.#statuses.get(key)) }];
     });
   }
 
   #claimedTargets(address: string, model: string): ReadonlySet<TargetId> {
-    return new Set(this.#claimantsOf(address, model).flatMap(({ promotion }) => promotion.targets.map(({ id }) => id)));
+    return new Set(
+      this.#claimantsOf(address, model).flatMap(({ promotion }) => promotion.targets.map(({ id }) => id)),
+    );
   }
 
   /** Whoever shares a model with a promotion that changed may win or lose by it. */
   #withRivals(keys: readonly string[]): string[] {
     const changed = new Set(keys);
     for (const rivals of this.#claimants.values()) {
-      if (rivals.length > 1 && rivals.some((key) => changed.has(key))) rivals.forEach((key) => changed.add(key));
+      if (rivals.length > 1 && rivals.some((key) => changed.has(key)))
+        rivals.forEach((key) => changed.add(key));
     }
     return [...changed];
   }

@@ -43,12 +43,17 @@ export interface PassOptions extends ApplyOptions {
 /** How long a reading may lag behind our own write before the difference is believed (a read replica). */
 const LAG = [100, 300, 1_000, 2_000];
 
-export async function reconcile(input: PassInput, options: PassOptions, signal: AbortSignal): Promise<Finding> {
+export async function reconcile(
+  input: PassInput,
+  options: PassOptions,
+  signal: AbortSignal,
+): Promise<Finding> {
   const { promotion, registry } = input;
   const quick = registry.snapshot(promotion.model);
   if (quick !== undefined && !asksForLook(input)) {
     const plan = planOn(quick, input);
-    if (plan.kind === 'UpToDate' || plan.kind === 'Suspended') return { kind: 'Planned', plan, attempt: undefined };
+    if (plan.kind === 'UpToDate' || plan.kind === 'Suspended')
+      return { kind: 'Planned', plan, attempt: undefined };
   }
   return registry.exclusive(promotion.model, () => livePass(input, options, signal));
 }
@@ -117,7 +122,9 @@ async function readBack(
 function isShown(model: Model, applied: readonly Action[]): boolean {
   const last = new Map(applied.map((action) => [subjectOf(action), action]));
   return [...last.values()].every((action) =>
-    action.kind === 'Transition' ? model.versions.get(action.version)?.stage === action.to : isDone(model, action),
+    action.kind === 'Transition'
+      ? model.versions.get(action.version)?.stage === action.to
+      : isDone(model, action),
   );
 }
 

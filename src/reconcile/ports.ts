@@ -88,7 +88,11 @@ export interface RegistryReference {
 export type ResolvedRegistry =
   /** `address` tells servers apart: two registries with one address share their models. */
   | { readonly kind: 'found'; readonly registry: Registry; readonly address: string }
-  | { readonly kind: 'refused'; readonly reason: 'RegistryNotFound' | 'NotAllowed'; readonly message: string };
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'RegistryNotFound' | 'NotAllowed';
+      readonly message: string;
+    };
 
 /** What the engine tells of itself, for logs and metrics. Messages are constant; what varies stands in the fields. */
 export interface Observer {

@@ -27,7 +27,11 @@ export interface Release {
   readonly message: string;
 }
 
-export async function release(input: ReleaseInput, options: PassOptions, signal: AbortSignal): Promise<Release> {
+export async function release(
+  input: ReleaseInput,
+  options: PassOptions,
+  signal: AbortSignal,
+): Promise<Release> {
   const { promotion, records, registry, claimed } = input;
   return registry.exclusive(promotion.model, async () => {
     const observed = await registry.read(promotion.model, signal);
@@ -35,10 +39,21 @@ export async function release(input: ReleaseInput, options: PassOptions, signal:
     if (observed.kind === 'absent') return { done: true, applied: [], message: 'the model is gone' };
     const actions = planRelease(promotion, observed.value, records, claimed);
     const digest = sha256(digestText(promotion, actions, observed.value, undefined));
-    const { applied, failure } = await applyActions(registry, observed.value, actions, digest, options, signal);
+    const { applied, failure } = await applyActions(
+      registry,
+      observed.value,
+      actions,
+      digest,
+      options,
+      signal,
+    );
     if (failure !== undefined) return { done: false, applied, message: failure.message };
     await removeMarks(input, observed.value, options, signal);
-    return { done: true, applied, message: `${applied.length} of our targets were released, everything else stays` };
+    return {
+      done: true,
+      applied,
+      message: `${applied.length} of our targets were released, everything else stays`,
+    };
   });
 }
 

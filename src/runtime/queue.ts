@@ -70,7 +70,8 @@ export class WorkQueue {
   done(key: string): void {
     this.#running.delete(key);
     if (this.#again.delete(key)) this.add(key);
-    if (this.#running.size === 0 && this.#ready.size === 0) this.#idle.splice(0).forEach((resolve) => resolve());
+    if (this.#running.size === 0 && this.#ready.size === 0)
+      this.#idle.splice(0).forEach((resolve) => resolve());
   }
 
   /** Resolves when nothing runs and nothing is ready; delayed keys do not count. */

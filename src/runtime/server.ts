@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 
 export interface Answer {
   readonly status: number;
-  readonly type: 'text/plain; charset=utf-8' | 'application/json' | 'text/plain; version=0.0.4; charset=utf-8';
+  readonly type:
+    'text/plain; charset=utf-8' | 'application/json' | 'text/plain; version=0.0.4; charset=utf-8';
   readonly body: string;
 }
 
@@ -22,7 +23,9 @@ export async function serve(listen: string, routes: Routes): Promise<HttpServer>
     void answer(routes, request, response);
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(explain(error, listen), { cause: error })));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new Error(explain(error, listen), { cause: error })),
+    );
     server.listen(port, host, resolve);
   });
   const address = server.address() as AddressInfo;
@@ -72,7 +75,9 @@ export function text(status: number, body: string): Answer {
 }
 
 function explain(error: NodeJS.ErrnoException, listen: string): string {
-  if (error.code === 'EADDRINUSE') return `cannot listen on ${listen}: the port is in use; choose another with --listen`;
-  if (error.code === 'EACCES') return `cannot listen on ${listen}: not permitted; choose a port above 1023 with --listen`;
+  if (error.code === 'EADDRINUSE')
+    return `cannot listen on ${listen}: the port is in use; choose another with --listen`;
+  if (error.code === 'EACCES')
+    return `cannot listen on ${listen}: not permitted; choose a port above 1023 with --listen`;
   return `cannot listen on ${listen}: ${error.message}`;
 }
