@@ -1,9 +1,10 @@
-/** Starts one real MLflow for all integration tests of a run. */
+/** Builds the program and starts one real MLflow, for all integration tests of a run. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startMlflow } from '../../src/cli/quickstart/mlflow.ts';
+import { buildWhenStale } from './built-program.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -12,6 +13,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await buildWhenStale();
   const dir = await mkdtemp(join(tmpdir(), 'modelpromotion-mlflow-'));
   const stopping = new AbortController();
   const mlflow = await startMlflow({

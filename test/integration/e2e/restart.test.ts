@@ -1,0 +1,133 @@
+/** The daemon may end at any moment: its memory is the status branch, and the registry is the truth. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { eventually } from '../../support/program.ts';
+import { install, promotion } from './installation.ts';
+
+const mlflow = rest(sharedMlflow());
+
+async function seeded(prefix: string, versions: number): Promise<string> {
+  const model = uniqueModel(prefix);
+  await mlflow.seed(model, versions);
+  return model;
+}
+
+describe('after a restart', () => {
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'by %s history is kept, drift is told from promotion, and nothing is written when nothing changed',
+    async (signal) => {
+      const model = await seeded('restart', 3);
+      const spec = (version: string) => ({
+        model,
+        drift: 'Report',
+        stages: [{ name: 'Production', version }],
+        aliases: [{ name: 'champion', version }],
+      });
+      await using place = await install();
+      await place.commit({ 'churn.yaml': promotion('churn', spec('1')) });
+      await using first = await place.start();
+      await first.settled('default/churn', 'UpToDate');
+      const commit = await place.commit({ 'churn.yaml': promotion('churn', spec('2')) });
+      const before = await first.settled('default/churn', 'UpToDate', commit);
+      await eventually(async () => expect(await place.statusFile('default/churn')).toEqual(before));
+      await first.stop(signal);
+      const commits = await place.statusCommits();
+
+      await using second = await place.start();
+      await second.read(commit);
+      await second.sweeps(2);
+      expect(await second.promotion('default/churn')).toEqual(before);
+      expect(await place.statusCommits()).toBe(commits);
+      await second.stop(signal);
+
+      // Changed by hand while nobody looks: with drift: Report only our memory can tell that it is drift.
+      await mlflow.setAlias(model, 'champion', '3');
+      await using third = await place.start();
+      const shown = await third.settled('default/churn', 'DriftReported');
+      expect(shown.status?.history).toEqual(before.status?.history);
+      expect((await mlflow.state(model)).aliases).toEqual({ champion: '3' });
+      await third.stop(signal);
+
+      // A new wish that came while nobody looked is a promotion.
+      const wish = await place.commit({ 'churn.yaml': promotion('churn', spec('3')) });
+      await using fourth = await place.start();
+      const promoted = await fourth.settled('default/churn', 'UpToDate', wish);
+      expect(promoted.status?.history).toMatchObject([
+        { target: 'stage/Production', from: '2', to: '3', cause: 'Promotion' },
+        ...(before.status?.history ?? []),
+      ]);
+      expect(await mlflow.state(model)).toMatchObject({ stages: { 2: 'Archived', 3: 'Production' } });
+    },
+  );
+
+  it('a promotion that was removed meanwhile is released, and a mistake made meanwhile keeps its claims', async () => {
+    const [gone, broken] = [await seeded('gone', 1), await seeded('broken', 2)];
+    const spec = (model: string, version = '1') => ({
+      model,
+      deletionPolicy: 'Release',
+      aliases: [{ name: 'champion', version }],
+    });
+    await using place = await install();
+    await place.commit({
+      'gone.yaml': promotion('gone', spec(gone)),
+      'z.yaml': promotion('broken', spec(broken)),
+    });
+    await using first = await place.start();
+    await first.settled('default/gone', 'UpToDate');
+    await first.settled('default/broken', 'UpToDate');
+    await first.stop();
+
+    await place.commit({
+      'gone.yaml': null,
+      'z.yaml': promotion('broken', spec(broken)).replace('model:', 'modle:'),
+      'a.yaml': promotion('thief', spec(broken, '2')),
+    });
+    await using second = await place.start();
+    await second.settled('default/broken', 'InvalidSpec');
+    await second.settled('default/thief', 'Conflict');
+    await second.logged('a promotion was removed', { promotion: 'default/gone' });
+
+    expect((await mlflow.state(gone)).aliases).toEqual({});
+    expect((await mlflow.state(broken)).aliases).toEqual({ champion: '1' });
+  });
+});
+
+describe('killed in the middle of a promotion', () => {
+  it('a restart completes it, and does nothing twice', async () => {
+    const aliases = Array.from({ length: 40 }, (_, index) => `alias-${String(index).padStart(2, '0')}`);
+    const model = await seeded('killed', 2);
+    const spec = {
+      model,
+      stages: [{ name: 'Production', version: '2' }],
+      aliases: aliases.map((name) => ({ name, version: '2' })),
+    };
+    await using place = await install();
+    await place.commit({ 'killed.yaml': promotion('killed', spec) });
+    await using first = await place.start();
+    await eventually(async () => {
+      if (Object.keys((await mlflow.state(model)).aliases).length === 0)
+        throw new Error('nothing written yet');
+    });
+    await first.stop('SIGKILL');
+    // What was under way may still arrive.
+    await sleep(500);
+    const { aliases: atDeath, stages } = await mlflow.state(model);
+    const written = Object.keys(atDeath).length;
+    expect(written).toBeGreaterThan(0);
+    expect(written).toBeLessThan(aliases.length);
+    expect(stages).toEqual({ 2: 'Production' });
+    const moved = (await mlflow.version(model, '2')).last_updated_timestamp;
+
+    await using second = await place.start();
+    const shown = await second.settled('default/killed', 'UpToDate');
+    expect((await mlflow.state(model)).aliases).toEqual(
+      Object.fromEntries(aliases.map((name) => [name, '2'])),
+    );
+    const series = 'modelpromotion_actions_total{kind="SetAlias",cause="Promotion"}';
+    expect(await second.metric(series)).toBe(aliases.length - written);
+    // A second transition would have moved the timestamp.
+    expect((await mlflow.version(model, '2')).last_updated_timestamp).toBe(moved);
+    expect(shown.status?.history?.map(({ target }) => target)).not.toContain('stage/Production');
+  });
+});
