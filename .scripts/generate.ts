@@ -1,6 +1,6 @@
 /**
  * Makes everything that follows from the CRDs: TypeScript types, the closed schemas that validators compile,
- * JSON Schemas for editors, and the reference page.
+ * JSON Schemas for editors, and the reference page; and the page of options from the tables of the command line.
  *
  *   node .scripts/generate.ts           writes the files
  *   node .scripts/generate.ts --check   writes nothing, fails when a file is stale
@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readCrds } from './generate/crd.ts';
 import { editorSchemaFiles } from './generate/editor-schemas.ts';
+import { optionsPage } from './generate/options.ts';
 import { referencePage } from './generate/reference.ts';
 import { schemasModule } from './generate/schemas.ts';
 import { typesModule } from './generate/types.ts';
@@ -22,11 +23,12 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['src/api/generated/types.ts', typesModule(crds)],
     ['src/api/generated/schemas.ts', schemasModule(crds)],
     ['docs/reference.md', referencePage(crds)],
+    ['docs/options.md', optionsPage()],
     ...editorSchemaFiles(crds),
   ]);
 }
 
-/** The generated files whose content on disk differs from what the CRDs ask for. */
+/** The generated files whose content on disk differs from what their sources ask for. */
 export function staleFiles(files: ReadonlyMap<string, string>): string[] {
   return [...files]
     .filter(([path, content]) => readOrEmpty(join(root, path)) !== content)
@@ -54,7 +56,7 @@ if (import.meta.main) {
     const stale = staleFiles(files);
     if (stale.length > 0) {
       process.stderr.write(
-        `These files do not match crds/: ${stale.join(', ')}\nRun "npm run generate" and commit the result.\n`,
+        `These files do not match what they are made from: ${stale.join(', ')}\nRun "npm run generate" and commit the result.\n`,
       );
       process.exitCode = 1;
     }

@@ -36,7 +36,7 @@ export const OPTIONS = {
     type: 'text',
     default: '.',
     value: 'PATH',
-    help: 'folder, or path inside the repository, that holds the manifests',
+    help: 'folder or file that holds the manifests; with git, inside the repository',
   },
   'git-url': {
     type: 'text',
@@ -49,7 +49,7 @@ export const OPTIONS = {
     default: '30s',
     least: '100ms',
     value: 'DURATION',
-    help: 'how often to ask the server whether the branch moved',
+    help: 'how often to look at the source: to ask the server whether the branch moved, or to read the folder',
   },
   'git-secret': {
     type: 'text',
@@ -80,6 +80,7 @@ export const OPTIONS = {
     value: 'URL',
     alsoFrom: ['MLFLOW_REGISTRY_URI', 'MLFLOW_TRACKING_URI'],
     help: 'address of the MLflow server that is the registry named default',
+    defaultHelp: '$MLFLOW_REGISTRY_URI, else $MLFLOW_TRACKING_URI',
   },
   'sweep-interval': {
     type: 'duration',
@@ -104,7 +105,7 @@ export const OPTIONS = {
     type: 'text',
     value: 'DIR',
     help: 'where the git mirror is kept',
-    defaultHelp: 'a folder of the user’s cache',
+    defaultHelp: '~/.cache/modelpromotion',
   },
   workers: {
     type: 'integer',
@@ -125,7 +126,7 @@ export const OPTIONS = {
   revision: {
     type: 'text',
     value: 'REVISION',
-    help: 'wait until the controller has read this commit (a sha, or its beginning)',
+    help: 'wait until the controller has read this commit (a sha, or its beginning); --server knows, the status branch does not',
   },
   output: {
     type: 'choice',
