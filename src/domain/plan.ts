@@ -17,7 +17,7 @@ import {
 import { holders, isPrompt, sameVersion, type Fact, type Model, type Version } from './observed.ts';
 import { foreignOwner } from './provenance.ts';
 import type { Records, TargetRecord } from './record.ts';
-import { currentHolder, selectCandidate } from './select.ts';
+import { currentHolder, isHeldBy, selectCandidate } from './select.ts';
 
 /** What a pass makes of one target. */
 export interface Decision {
@@ -120,31 +120,33 @@ function decideTarget(target: Target, setting: Setting): Decision {
     };
   }
   const source = target.want.kind === 'follows' ? decisions.get(target.want.source) : undefined;
-  if (source !== undefined && source.state !== 'UpToDate') {
-    return {
-      ...common,
-      state: 'Waiting',
-      reason: 'WaitingForSource',
-      message: `${describeTarget(target.id)} follows ${describeTarget(source.target)}, which is not up to date yet`,
-    };
-  }
+  if (source !== undefined && source.state !== 'UpToDate') return waitFor(source, common);
   const selected = selectCandidate(target.want, model);
   if (selected.kind === 'none') return keepIncumbent(target, common, selected.message);
   if (selected.kind === 'unusable') {
     return { ...common, state: 'Blocked', reason: selected.reason, message: selected.message };
   }
   const candidate = selected.version;
-  const rival = target.kind === 'stage' ? rivalFor(candidate, target, setting) : undefined;
-  if (rival !== undefined) {
-    return {
-      ...common,
-      candidate,
-      state: 'Blocked',
-      reason: 'Conflict',
-      message: `version ${candidate.version} is wanted by ${rival} too, and a version holds one stage`,
-    };
-  }
-  return { ...common, candidate, ...settle(target, candidate, setting, promotion.drift) };
+  const incumbent = isHeldBy(target.id, candidate, model) ? candidate : common.incumbent;
+  const contest = target.kind === 'stage' ? contestFor(candidate, target, setting) : undefined;
+  return {
+    ...common,
+    candidate,
+    incumbent,
+    ...(contest ?? settle(target, candidate, setting, promotion.drift)),
+  };
+}
+
+/** A follower of a target whose drift is only reported stays where it is, and that is no obstacle either. */
+function waitFor(source: Decision, common: Omit<Decision, 'state' | 'reason' | 'message'>): Decision {
+  const reported = source.reason === 'DriftReported';
+  const why = reported ? 'whose drift is only reported' : 'which is not up to date yet';
+  return {
+    ...common,
+    state: 'Waiting',
+    reason: reported ? 'DriftReported' : 'WaitingForSource',
+    message: `${describeTarget(common.target)} follows ${describeTarget(source.target)}, ${why}`,
+  };
 }
 
 /** A selector that finds nothing never empties a target. */
@@ -164,19 +166,69 @@ function keepIncumbent(
       };
 }
 
+type Contest = Pick<Decision, 'state' | 'reason' | 'message'>;
+
 /** A version has one stage, so two stages that want the same version would take it from each other for ever. */
-function rivalFor(
-  candidate: Version,
-  target: StageTarget,
-  { decisions, context }: Setting,
-): string | undefined {
-  for (const decision of decisions.values()) {
-    const sameWish =
-      decision.target.startsWith('stage/') && decision.candidate?.version === candidate.version;
-    if (decision.target !== target.id && sameWish)
-      return `${describeTarget(decision.target)} of this promotion`;
+function contestFor(candidate: Version, target: StageTarget, setting: Setting): Contest | undefined {
+  const { context, model, decisions } = setting;
+  const rival =
+    siblingFor(candidate, target, setting) ??
+    context.claimedVersions.get(candidate.version) ??
+    foreignHolder(candidate, model, context);
+  if (rival !== undefined) {
+    return {
+      state: 'Blocked',
+      reason: 'Conflict',
+      message: `version ${candidate.version} is wanted by ${rival} too, and a version holds one stage`,
+    };
   }
-  return context.claimedVersions.get(candidate.version);
+  const keeper = keeperOf(candidate, decisions);
+  if (keeper === undefined) return undefined;
+  const kept = `version ${candidate.version}, which stays in ${describeTarget(keeper.target)}`;
+  return keeper.reason === 'NoCandidate' && keeper.state === 'UpToDate'
+    ? {
+        state: 'Blocked',
+        reason: 'Conflict',
+        message: `${describeTarget(target.id)} wants ${kept}: nothing else was selected for it`,
+      }
+    : {
+        state: 'Waiting',
+        reason: 'WaitingForSource',
+        message: `${describeTarget(target.id)} waits for ${kept} until that can move on`,
+      };
+}
+
+/** The other stage of this promotion, where it comes before: what holds the version on record, then Production. */
+function siblingFor(candidate: Version, target: StageTarget, setting: Setting): string | undefined {
+  const { promotion, model, decisions, context } = setting;
+  const onRecord = ({ id }: Target): boolean => recordOf(id, candidate, context.records) !== undefined;
+  const sibling = promotion.targets.find((other) => {
+    if (other.kind !== 'stage' || other.id === target.id) return false;
+    const settled = decisions.get(other.id);
+    const wish = settled === undefined ? selectCandidate(other.want, model) : undefined;
+    const wanted = wish?.kind === 'found' ? wish.version : settled?.candidate;
+    if (wanted?.version !== candidate.version) return false;
+    return onRecord(other) === onRecord(target) ? settled !== undefined : onRecord(other);
+  });
+  return sibling && `${describeTarget(sibling.id)} of this promotion`;
+}
+
+/** Another installation that manages the stage which holds the version now: it would take it back. */
+function foreignHolder(candidate: Version, model: Model, { owner }: Context): string | undefined {
+  if (candidate.stage !== 'Staging' && candidate.stage !== 'Production') return undefined;
+  const foreign = foreignOwner(model, `stage/${candidate.stage}`, owner);
+  return foreign && `${foreign.owner} (${candidate.stage})`;
+}
+
+/** A target that cannot move on keeps its incumbent, also from a stage that is settled after it. */
+function keeperOf(candidate: Version, decisions: Setting['decisions']): Decision | undefined {
+  return [...decisions.values()].find(
+    (decision) =>
+      decision.target.startsWith('stage/') &&
+      decision.incumbent?.version === candidate.version &&
+      decision.candidate?.version !== candidate.version &&
+      (decision.state === 'Blocked' || decision.state === 'Waiting' || decision.reason === 'NoCandidate'),
+  );
 }
 
 function settle(
@@ -323,7 +375,9 @@ function assemble(promotion: Promotion, decisions: readonly Decision[]): Plan {
 
 /** What a person must mend comes before what may resolve by itself. */
 function worstObstacle(decisions: readonly Decision[]): Obstacle | undefined {
-  const open = decisions.filter((decision) => decision.state === 'Blocked' || decision.state === 'Waiting');
+  const open = decisions.filter(
+    ({ state, reason }) => (state === 'Blocked' || state === 'Waiting') && severity(reason) !== 'ready',
+  );
   const stalled = open.filter((decision) => severity(decision.reason) === 'stalled');
   const [worst] = stalled.length > 0 ? stalled : open;
   if (worst === undefined) return undefined;

@@ -32,6 +32,12 @@ export function currentHolder(id: TargetId, model: Model): Version | undefined {
   return version === undefined ? undefined : model.versions.get(version);
 }
 
+/** Whether this version holds the target, be it one of several. */
+export function isHeldBy(id: TargetId, { version }: Pick<Version, 'version'>, model: Model): boolean {
+  if (id.startsWith('alias/')) return model.aliases.get(id.slice('alias/'.length)) === version;
+  return model.versions.get(version)?.stage === id.slice('stage/'.length);
+}
+
 /** MLflow itself would promote a version that is still being registered, or that failed (facts: readiness). */
 function ready(version: Version): Candidate {
   if (version.status === 'READY') return { kind: 'found', version };
