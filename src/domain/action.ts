@@ -82,7 +82,7 @@ export function expectationBroken(model: Model, action: Action): string | undefi
       if (from !== action.expect.from) {
         return `version ${action.version} was expected in ${action.expect.from}, and is in ${from ?? 'no stage: it is gone'}`;
       }
-      if (action.to === 'Archived' || action.to === 'None') return undefined;
+      if (!action.archiveExisting) return undefined;
       const others = otherHolders(model, action);
       return sameMembers(others, action.expect.holders)
         ? undefined

@@ -5,11 +5,11 @@
  * - the **owner tag**, one a target, on the registered model: which installation and promotion manage it.
  * - the **provenance tag**, one a version: who put it where, from which revision, by which plan.
  */
-import { movement, type Action } from './action.ts';
+import { movement, simulate, type Action } from './action.ts';
 import type { TargetId } from './desired.ts';
 import type { Model, Version } from './observed.ts';
 import { identityOf, type Records } from './record.ts';
-import { currentHolder } from './select.ts';
+import { isHeldBy } from './select.ts';
 
 const PREFIX = 'modelpromotion.dev/';
 export const PROVENANCE_TAG = `${PREFIX}applied`;
@@ -49,20 +49,21 @@ export interface Signature {
 
 /** The marks that belong to a list of applied actions: at most one a version, and owner tags that are missing. */
 export function marksFor(applied: readonly Action[], model: Model, signature: Signature): Mark[] {
+  const after = applied.reduce(simulate, model);
   const targetsByVersion = new Map<string, TargetId[]>();
   for (const action of applied) {
     const version = movement(action)?.to;
     if (version !== undefined)
       targetsByVersion.set(version, [...(targetsByVersion.get(version) ?? []), action.target]);
   }
-  const owned = new Set([...targetsByVersion.values()].flat());
+  const owned = new Set(applied.map((action) => action.target));
   return [
     ...[...targetsByVersion].map(([version, targets]): Mark => ({
       version,
       key: PROVENANCE_TAG,
       value: JSON.stringify({
         by: signature.owner,
-        targets: [...new Set([...stillHeld(model, version, signature.owner), ...targets])],
+        targets: [...new Set([...stillHeld(after, version, signature.owner), ...targets])],
         revision: signature.revision,
         digest: signature.digest,
         at: signature.at,
@@ -82,7 +83,7 @@ function installationOf(owner: string): string {
 function stillHeld(model: Model, version: string, owner: string): TargetId[] {
   const mark = parseMark(model.versions.get(version)?.tags.get(PROVENANCE_TAG));
   if (mark?.by !== owner) return [];
-  return mark.targets.filter((target) => currentHolder(target, model)?.version === version);
+  return mark.targets.filter((target) => isHeldBy(target, { version }, model));
 }
 
 /** The owner tags of a promotion that is removed, taken off again: the empty value deletes a model's tag. */
@@ -117,8 +118,11 @@ export function recordsFromMarks(model: Model, owner: string): Records {
 function parseMark(text: string | undefined): { by: string; targets: TargetId[]; at: string } | undefined {
   try {
     const mark = JSON.parse(text ?? 'null') as { by?: unknown; targets?: unknown; at?: unknown } | null;
-    const whole = typeof mark?.by === 'string' && typeof mark.at === 'string' && Array.isArray(mark.targets);
-    return whole ? (mark as { by: string; targets: TargetId[]; at: string }) : undefined;
+    const { by, at, targets } = mark ?? {};
+    const named = Array.isArray(targets) && targets.every((target) => typeof target === 'string');
+    return typeof by === 'string' && typeof at === 'string' && named
+      ? (mark as { by: string; targets: TargetId[]; at: string })
+      : undefined;
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import type { Action } from './action.ts';
 import type { Promotion, Target, TargetId } from './desired.ts';
 import { sameVersion, type Model } from './observed.ts';
 import type { Records } from './record.ts';
-import { currentHolder } from './select.ts';
+import { isHeldBy } from './select.ts';
 
 /**
  * Nothing is released that we have no record of, that has moved on since, or that another promotion declares by
@@ -23,8 +23,9 @@ export function planRelease(
 
 function release(target: Target, model: Model, records: Records): Action[] {
   const record = records.get(target.id);
-  const holder = currentHolder(target.id, model);
-  if (record === undefined || holder === undefined || !sameVersion(record, holder)) return [];
+  const holder = record === undefined ? undefined : model.versions.get(record.version);
+  if (record === undefined || holder === undefined) return [];
+  if (!sameVersion(record, holder) || !isHeldBy(target.id, holder, model)) return [];
   const common = { target: target.id, cause: 'Release' } as const;
   return target.kind === 'alias'
     ? [{ ...common, kind: 'DeleteAlias', alias: target.alias, expect: { version: holder.version } }]
