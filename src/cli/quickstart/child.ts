@@ -60,9 +60,10 @@ command=$!
 ) >/dev/null 2>&1 &
 watcher=$!
 exec 4<&-
-while kill -0 "$command" 2>/dev/null; do
+while :; do
   wait "$command"
   code=$?
+  kill -0 "$command" 2>/dev/null || break
 done
 kill -KILL "$watcher"
 kill -TERM 0

@@ -7,7 +7,7 @@ import { type Child, type Command, CommandFailed, run, startChild } from './chil
 import { childEnvironment } from './environment.ts';
 import { SetupError } from './setup-error.ts';
 import { readTail } from './tail.ts';
-import { until } from './until.ts';
+import { until, Waited } from './until.ts';
 
 /** `dist/main.js` when built, `src/main.ts` when run from source. */
 const MAIN = fileURLToPath(new URL(`../../main${extname(import.meta.filename)}`, import.meta.url));
@@ -56,10 +56,9 @@ export async function startController(options: ControllerOptions): Promise<Contr
     });
   } catch (error) {
     await child.stop();
-    options.signal.throwIfAborted();
-    throw new SetupError(`The controller did not start. The end of ${logFile}:\n${await readTail(logFile)}`, {
-      cause: error,
-    });
+    if (!(error instanceof Waited)) throw error;
+    const words = `The controller did not start: ${error.message}. The end of ${logFile}:`;
+    throw new SetupError(`${words}\n${await readTail(logFile)}`, { cause: error });
   }
   return {
     url,

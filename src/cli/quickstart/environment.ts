@@ -1,4 +1,5 @@
 /** The environment of what the quickstart starts: the caller's, without what would lead a tool elsewhere. */
+import { environment } from '../../config.ts';
 
 /** Settings of a Python, MLflow or git that has nothing to do with ours. */
 const FOREIGN = /^(PYTHON|VIRTUAL_ENV|MLFLOW_|MODELPROMOTION_|GIT_|DATABRICKS_)/;
@@ -16,7 +17,7 @@ const OURS = {
 
 /** Proxy and package index settings stay, since an install may need them; loopback is reached without a proxy. */
 export function childEnvironment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const inherited = Object.entries(process.env).flatMap(([name, value]) =>
+  const inherited = Object.entries(environment()).flatMap(([name, value]) =>
     value === undefined || FOREIGN.test(name) ? [] : [[name, value] as const],
   );
   return { ...Object.fromEntries(inherited), ...OURS, ...more };

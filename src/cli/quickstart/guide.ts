@@ -4,19 +4,41 @@ import { join } from 'node:path';
 import { runProduct } from './controller.ts';
 import { QUICKSTART_FILES } from './install.ts';
 import type { Playground } from './playground.ts';
+import type { RegisteredVersion } from './registry.ts';
 import type { Screen } from './screen.ts';
 import { MODEL } from './steps.ts';
 import { StepFailed } from './step-failed.ts';
+import { metricsTable, versionsTable } from './versions-table.ts';
 
 export class Guide {
   readonly #playground: Playground;
   readonly #screen: Screen;
   readonly #signal: AbortSignal;
+  /** The registry as it was shown last. */
+  #shown: readonly RegisteredVersion[] = [];
 
   constructor(playground: Playground, screen: Screen, signal: AbortSignal) {
     this.#playground = playground;
     this.#screen = screen;
     this.#signal = signal;
+  }
+
+  /** Shows what training gave: every version with its metrics. */
+  async introduce(): Promise<void> {
+    const { registry } = this.#playground;
+    const versions = await registry.versions(MODEL);
+    const runs = await Promise.all(versions.map(({ runId }) => registry.run(runId)));
+    this.#screen.blank();
+    this.#screen.table(metricsTable(versions, runs));
+    this.#shown = versions;
+  }
+
+  /** Shows the registry, and what is different from the last time. */
+  show(versions: readonly RegisteredVersion[], when: string): void {
+    this.#screen.blank();
+    this.#screen.aside(`MLflow says${when}:`);
+    this.#screen.table(versionsTable(this.#shown, versions));
+    this.#shown = versions;
   }
 
   /** Puts a file of examples/quickstart/ into the repository. */
@@ -78,6 +100,7 @@ export class Guide {
     throw new StepFailed({ expected: `exit code ${exitCode}`, seen: `exit code ${ran.exitCode}` });
   }
 
+  /** Moves a version as the page of MLflow does, the others in the stage to Archived. */
   async transitionByHand(version: string, stage: string): Promise<void> {
     const { mlflow, registry } = this.#playground;
     const body = JSON.stringify({ name: MODEL, version, stage, archive_existing_versions: true });
@@ -85,6 +108,7 @@ export class Guide {
       `curl --json '${body}' \\\n${mlflow.url}/api/2.0/mlflow/model-versions/transition-stage`,
     );
     await registry.transition(MODEL, version, stage);
+    this.show(await registry.versions(MODEL), '');
   }
 
   /** Shows what the controller could not read. @throws StepFailed unless it counts as many problems in each file. */

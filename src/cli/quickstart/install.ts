@@ -1,13 +1,14 @@
 /** Installs MLflow and scikit-learn from PyPI, once, into a folder of the cache. */
 import { createHash } from 'node:crypto';
-import { access, constants, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { access, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Command, CommandFailed, run } from './child.ts';
+import { type ChildOptions, CommandFailed, run } from './child.ts';
 import { childEnvironment } from './environment.ts';
 import { withFileLock } from './file-lock.ts';
 import { findPython } from './python.ts';
 import { SetupError } from './setup-error.ts';
+import { indented } from './tail.ts';
 
 export const MLFLOW_VERSION = '3.17.2';
 
@@ -50,7 +51,7 @@ export async function installMlflow(options: InstallOptions): Promise<MlflowInst
 
   const report = options.report ?? (() => {});
   const python = await findPython(options.signal);
-  await mkdir(installation.folder, { recursive: true });
+  await mkdir(dirname(installation.folder), { recursive: true });
   const onWait = () => report(`Another process is installing MLflow ${MLFLOW_VERSION}; waiting for it`);
   await withFileLock(
     `${installation.folder}.lock`,
@@ -91,22 +92,29 @@ interface Steps {
   readonly lock: number;
 }
 
-async function install(to: Installation, python: string, { signal, report, lock }: Steps): Promise<void> {
+/** Leaves nothing behind when it does not get to the end. */
+async function install(to: Installation, python: string, steps: Steps): Promise<void> {
+  await rm(to.folder, { recursive: true, force: true, maxRetries: 5 });
+  await mkdir(to.folder);
+  try {
+    await fill(to, python, steps);
+  } catch (error) {
+    await rm(to.folder, { recursive: true, force: true, maxRetries: 5 });
+    throw error;
+  }
+}
+
+async function fill(to: Installation, python: string, { signal, report, lock }: Steps): Promise<void> {
   const options = { env: childEnvironment(), signal, keepOpen: lock, cwd: to.folder };
   const where = relative(process.cwd(), to.folder);
   report(
     `Installing MLflow ${MLFLOW_VERSION} and scikit-learn into ${where} (once, about 850 MB and a minute or two)`,
   );
-  await rm(to.marker, { force: true });
-  await rm(to.environment, { recursive: true, force: true, maxRetries: 5 });
   await run([python, '-m', 'venv', to.environment], options);
   await pipInstall(to.python, options, report);
 
   report('Preparing an empty MLflow database');
-  const unfinished = `${to.database}.new`;
-  await rm(unfinished, { force: true });
-  await run([to.python, '-c', CREATE_DATABASE, `sqlite:///${unfinished}`], options);
-  await rename(unfinished, to.database);
+  await run([to.python, '-c', CREATE_DATABASE, `sqlite:///${to.database}`], options);
 }
 
 const CREATE_DATABASE = `
@@ -115,50 +123,35 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 SqlAlchemyStore(sys.argv[1], "mlflow-artifacts:/")
 `;
 
+const PIP_INSTALL = ['-m', 'pip', 'install', '--no-deps', '--progress-bar', 'off', '-r', REQUIREMENTS];
+const PACKAGES_A_LINE = 25;
+
 async function pipInstall(
   python: string,
-  options: Parameters<typeof run>[1],
+  options: ChildOptions,
   report: (line: string) => void,
 ): Promise<void> {
-  const pip: Command = [
-    python,
-    '-m',
-    'pip',
-    'install',
-    '--no-deps',
-    '--progress-bar',
-    'off',
-    '-r',
-    REQUIREMENTS,
-  ];
   let packages = 0;
   const onLine = (line: string) => {
-    if (line.startsWith('Collecting ') && ++packages % 25 === 0)
+    if (line.startsWith('Collecting ') && ++packages % PACKAGES_A_LINE === 0) {
       report(`Downloading: ${packages} packages so far`);
+    }
     if (line.startsWith('Installing collected packages')) report(`Unpacking ${packages} packages`);
   };
   try {
-    await run(pip, options, onLine);
+    await run([python, ...PIP_INSTALL], options, onLine);
   } catch (error) {
     throw error instanceof CommandFailed ? pipFailed(error) : error;
   }
 }
 
-const NO_NETWORK =
-  /Failed to establish a new connection|NameResolutionError|Temporary failure|timed out|ProxyError/i;
+const NO_NETWORK = /(Failed to establish a new connection|NameResolutionError|timed out|ProxyError)[^')]*/i;
 
 function pipFailed(error: CommandFailed): SetupError {
-  const advice = NO_NETWORK.test(error.output)
-    ? "The Python package index cannot be reached: check the network, or pip's own settings for a proxy or a mirror, and start again."
-    : 'pip could not install MLflow. Its last words:';
-  return new SetupError(`${advice}\n${lastLines(error.output, 8)}`, { cause: error });
-}
-
-function lastLines(text: string, count: number): string {
-  return text
-    .trimEnd()
-    .split('\n')
-    .slice(-count)
-    .map((line) => `  ${line}`)
-    .join('\n');
+  const [noNetwork] = NO_NETWORK.exec(error.output) ?? [];
+  const advice =
+    noNetwork === undefined
+      ? `pip could not install MLflow:\n${indented(error.output, 8)}`
+      : `The Python package index cannot be reached (${noNetwork}). Check the network, or the proxy and index that pip is set to, and start again.`;
+  return new SetupError(advice, { cause: error });
 }

@@ -1,13 +1,14 @@
 /** A real MLflow server on loopback, for the quickstart and the tests. */
 import { randomBytes } from 'node:crypto';
-import { constants, copyFile, mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { constants, copyFile, mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { type Child, type Command, startChild } from './child.ts';
 import { childEnvironment } from './environment.ts';
 import { type InstallOptions, installMlflow, MLFLOW_VERSION } from './install.ts';
 import { claimPort, freePort } from './port.ts';
 import { SetupError } from './setup-error.ts';
+import { readTail } from './tail.ts';
+import { until, Waited } from './until.ts';
 
 export interface MlflowOptions extends InstallOptions {
   /** Holds the database, the artifacts and the log. A database that is there already is kept. */
@@ -31,7 +32,6 @@ export interface MlflowServer {
 }
 
 const START_DEADLINE_MS = 120_000;
-const HEALTH_INTERVAL_MS = 50;
 
 /**
  * Installs MLflow where needed, starts it on SQLite and resolves when it answers. It ends with `stop()`, with the
@@ -68,11 +68,27 @@ async function copyUnlessThere(from: string, to: string): Promise<void> {
   }
 }
 
-function serverCommand(python: string, port: number, { workers = 1, basicAuth }: MlflowOptions): Command {
+function serverCommand(
+  python: string,
+  port: number,
+  { dir, workers = 1, basicAuth }: MlflowOptions,
+): Command {
   const address = ['--host', '127.0.0.1', '--port', String(port)];
-  const stores = ['--backend-store-uri', 'sqlite:///mlflow.db', '--artifacts-destination', './artifacts'];
+  const database = ['--backend-store-uri', `sqlite:///${resolve(dir, 'mlflow.db')}`];
+  const artifacts = ['--artifacts-destination', resolve(dir, 'artifacts')];
   const auth = basicAuth === undefined ? [] : ['--app-name', 'basic-auth'];
-  return [python, '-m', 'mlflow', 'server', ...address, '--workers', String(workers), ...stores, ...auth];
+  return [
+    python,
+    '-m',
+    'mlflow',
+    'server',
+    ...address,
+    '--workers',
+    String(workers),
+    ...database,
+    ...artifacts,
+    ...auth,
+  ];
 }
 
 function serverEnvironment({ basicAuth, env }: MlflowOptions): Record<string, string> {
@@ -87,29 +103,17 @@ function serverEnvironment({ basicAuth, env }: MlflowOptions): Record<string, st
 }
 
 async function healthy(url: string, child: Child, logFile: string, signal: AbortSignal): Promise<void> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(START_DEADLINE_MS)]);
-  let ended = false;
-  void child.exited.then(() => (ended = true));
-  while (!(await answers(url, deadline))) {
-    signal.throwIfAborted();
-    if (ended) throw await didNotStart('ended before it answered', logFile);
-    if (deadline.aborted) throw await didNotStart('did not answer within two minutes', logFile);
-    await sleep(HEALTH_INTERVAL_MS);
+  try {
+    await until(() => answers(url, signal), { child, deadlineMs: START_DEADLINE_MS, signal });
+  } catch (error) {
+    if (!(error instanceof Waited)) throw error;
+    const words = `MLflow ${MLFLOW_VERSION} did not start: ${error.message}. The end of ${logFile}:`;
+    throw new SetupError(`${words}\n${await readTail(logFile)}`, { cause: error });
   }
 }
 
 async function answers(url: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    const response = await fetch(`${url}/health`, { signal });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
-}
-
-async function didNotStart(what: string, logFile: string): Promise<SetupError> {
-  const log = await readFile(logFile, 'utf8');
-  const tail = log.trimEnd().split('\n').slice(-15).join('\n');
-  return new SetupError(`MLflow ${MLFLOW_VERSION} ${what}. The end of ${logFile}:\n${tail}`);
+  const response = await fetch(`${url}/health`, { signal });
+  await response.body?.cancel();
+  return response.ok;
 }

@@ -23,13 +23,15 @@ export interface Ports {
 }
 
 export interface PlaygroundOptions {
+  /** Where MLflow is installed. */
   readonly cacheDir: string;
+  /** Where everything else goes; emptied at the start. */
+  readonly dir: string;
   readonly ports: Ports;
   readonly signal: AbortSignal;
 }
 
 export interface Playground {
-  readonly dir: string;
   readonly mlflow: MlflowServer;
   readonly registry: RegistryReader;
   readonly gitUrl: string;
@@ -38,16 +40,17 @@ export interface Playground {
 }
 
 /**
- * Sets everything up in `<cacheDir>/quickstart`, which begins empty, and gives `owner` every server to stop.
+ * Sets everything up and gives `owner` every server to stop.
  * @throws SetupError when this machine lacks what it takes.
  */
 export async function openPlayground(
-  { cacheDir, ports, signal }: PlaygroundOptions,
+  { cacheDir, dir: folder, ports, signal }: PlaygroundOptions,
   screen: Screen,
   owner: AsyncDisposableStack,
 ): Promise<Playground> {
-  const { python } = await installMlflow({ cacheDir, signal, report: (line) => screen.text(line) });
-  const dir = resolve(cacheDir, 'quickstart');
+  const installing = installMlflow({ cacheDir, signal, report: (line) => screen.text(line) });
+  const { python } = await screen.busy('installing', installing);
+  const dir = resolve(folder);
   await claimFolder(dir, { python, signal }, owner);
 
   const mlflowPort = await portFor('MLflow', ports.mlflow);
@@ -73,7 +76,7 @@ export async function openPlayground(
   const controller = await screen.busy('the controller is starting', startController(options));
   owner.defer(() => controller.stop());
 
-  return { dir, mlflow, registry: readRegistry(mlflow.url, signal), clone, gitUrl, controller };
+  return { mlflow, registry: readRegistry(mlflow.url, signal), clone, gitUrl, controller };
 }
 
 /** Makes the folder ours until `owner` is disposed, and empties it. */
@@ -85,12 +88,12 @@ async function claimFolder(
   const release = await tryFileLock(`${dir}.lock`, { python, signal });
   if (release === undefined) {
     throw new SetupError(
-      `Another quickstart is running in ${dir}. End it, or start this one with another --cache-dir.`,
+      `Another quickstart is running in ${dir}. End it, or start this one in another folder.`,
     );
   }
   owner.defer(release);
   await rm(dir, { recursive: true, force: true, maxRetries: 5 });
-  await mkdir(dir);
+  await mkdir(dir, { recursive: true });
 }
 
 function portFor(wantedBy: string, port: number | undefined): Promise<number> {

@@ -1,4 +1,5 @@
 /** What the quickstart shows: headings, commands, tables. Colour only on a terminal and without NO_COLOR. */
+import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 
 type Style = Parameters<typeof styleText>[0];
@@ -8,15 +9,19 @@ const FACT_WIDTH = 18;
 const TICK_MS = 500;
 const ERASE_LINE = '\r\u001b[2K';
 
-export class Screen {
-  readonly #out: NodeJS.WriteStream;
+export type Output = Writable & { readonly isTTY?: boolean };
 
-  constructor(out: NodeJS.WriteStream) {
+export class Screen {
+  readonly #out: Output;
+  /** Whether the cursor stands behind a line of `busy`, which the next text replaces. */
+  #isBusy = false;
+
+  constructor(out: Output) {
     this.#out = out;
   }
 
   get isTerminal(): boolean {
-    return this.#out.isTTY;
+    return this.#out.isTTY === true;
   }
 
   heading(text: string): void {
@@ -71,14 +76,15 @@ export class Screen {
     const started = performance.now();
     const tick = () => {
       const seconds = Math.round((performance.now() - started) / 1_000);
-      this.#write(`${ERASE_LINE}${INDENT}${this.#style('dim', `${what} … ${seconds} s`)}`);
+      this.#write(`${INDENT}${this.#style('dim', `${what} … ${seconds} s`)}`);
+      this.#isBusy = true;
     };
     const ticking = setInterval(tick, TICK_MS);
     try {
       return await work;
     } finally {
       clearInterval(ticking);
-      this.#write(ERASE_LINE);
+      this.#write('');
     }
   }
 
@@ -94,7 +100,8 @@ export class Screen {
   }
 
   #write(text: string): void {
-    this.#out.write(text);
+    this.#out.write(this.#isBusy ? `${ERASE_LINE}${text}` : text);
+    this.#isBusy = false;
   }
 }
 

@@ -1,27 +1,28 @@
 /** `modelpromotion quickstart`: the whole loop on one machine, against real servers. */
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { Guide } from './guide.ts';
 import { openPlayground, type Playground, type Ports } from './playground.ts';
 import { describeHoldings, holdingsOf, type RegisteredVersion } from './registry.ts';
-import { Screen } from './screen.ts';
+import { type Output, Screen } from './screen.ts';
 import { SetupError } from './setup-error.ts';
 import { StepFailed } from './step-failed.ts';
 import { MODEL, type Step, STEPS } from './steps.ts';
 import { readTail } from './tail.ts';
 import { until, Waited } from './until.ts';
-import { metricsTable, versionsTable } from './versions-table.ts';
 
 const STEP_DEADLINE_MS = 60_000;
 const STOPPED = 130;
 
 export interface QuickstartOptions {
-  /** Default: `.cache` in the working directory. */
+  /** Where MLflow is installed. Default: `.cache` in the working directory. */
   readonly cacheDir?: string;
+  /** Where everything else goes; emptied at the start. Default: `quickstart` in the cache. */
+  readonly dir?: string;
   readonly ports?: Ports;
   /** Whether servers stay up after the tour. Default: only on a terminal. */
   readonly stay?: boolean;
   /** Default: standard output. */
-  readonly out?: NodeJS.WriteStream;
+  readonly out?: Output;
   readonly signal: AbortSignal;
 }
 
@@ -51,36 +52,37 @@ async function present(
   screen: Screen,
   owner: AsyncDisposableStack,
 ): Promise<number> {
-  const { cacheDir = '.cache', ports = {}, signal } = options;
+  const { cacheDir = '.cache', dir = join(cacheDir, 'quickstart'), ports = {}, signal } = options;
   screen.heading('modelpromotion quickstart');
   screen.text(
     'A real MLflow, a git repository, and the controller between them, all on this machine. Ctrl-C ends it.',
   );
   screen.heading('Setting up');
-  const playground = await openPlayground({ cacheDir, ports, signal }, screen, owner);
-  await showModels(playground, screen);
+  const playground = await openPlayground({ cacheDir, dir, ports, signal }, screen, owner);
+  const scene = { playground, screen, signal, guide: new Guide(playground, screen, signal) };
+  await scene.guide.introduce();
 
-  if (!(await walk(playground, screen, signal))) return 1;
+  if (!(await walk(scene))) return 1;
   if (options.stay ?? screen.isTerminal) return stay(playground, screen, signal);
   return 0;
 }
 
-async function showModels({ registry }: Playground, screen: Screen): Promise<void> {
-  const versions = await registry.versions(MODEL);
-  const runs = await Promise.all(versions.map(({ runId }) => registry.run(runId)));
-  screen.blank();
-  screen.table(metricsTable(versions, runs));
+interface Scene {
+  readonly playground: Playground;
+  readonly guide: Guide;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
 }
 
 /** False when a step did not come true, which is then told. */
-async function walk(playground: Playground, screen: Screen, signal: AbortSignal): Promise<boolean> {
-  const guide = new Guide(playground, screen, signal);
+async function walk(scene: Scene): Promise<boolean> {
+  const { screen, playground } = scene;
   const started = performance.now();
   for (const [index, step] of STEPS.entries()) {
     screen.heading(`${index + 1}  ${step.title}`);
     screen.text(step.story);
     try {
-      await take(step, { guide, playground, screen, signal });
+      await take(step, scene);
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
       await tellFailure(index + 1, error, playground, screen);
@@ -91,22 +93,12 @@ async function walk(playground: Playground, screen: Screen, signal: AbortSignal)
   return true;
 }
 
-interface Scene {
-  readonly guide: Guide;
-  readonly playground: Playground;
-  readonly screen: Screen;
-  readonly signal: AbortSignal;
-}
-
 /** @throws StepFailed */
-async function take(step: Step, { guide, playground, screen, signal }: Scene): Promise<void> {
-  const before = await playground.registry.versions(MODEL);
+async function take(step: Step, { playground, guide, screen, signal }: Scene): Promise<void> {
   await step.act(guide);
   const acted = performance.now();
-  const after = await screen.busy('waiting for MLflow to say so', comesTrue(step, playground, signal));
-  screen.blank();
-  screen.aside(`MLflow says, ${seconds(acted)} later:`);
-  screen.table(versionsTable(before, after));
+  const versions = await screen.busy('waiting for MLflow to say so', comesTrue(step, playground, signal));
+  guide.show(versions, `, ${seconds(acted)} later`);
   await step.inspect?.(guide);
 }
 
