@@ -59,7 +59,7 @@ export function uniqueModel(prefix = 'model'): string {
 }
 
 /** An answer other than 2xx, with its body as text. */
-export class RestError extends Error {
+class RestError extends Error {
   readonly status: number;
 
   constructor(status: number, call: string, body: string) {
@@ -67,8 +67,6 @@ export class RestError extends Error {
     this.status = status;
   }
 }
-
-export type Rest = ReturnType<typeof rest>;
 
 /** Plain calls to one MLflow. Each throws RestError when refused. */
 export function rest(url: string, headers: Readonly<Record<string, string>> = {}) {
