@@ -166,6 +166,7 @@ function farewell({ mlflow, controller, gitUrl, clone }: Playground, screen: Scr
     `Put the quotes into ${folder}/customer-churn-canary.yaml, commit and push: the alias canary appears.`,
   );
   screen.text('Move a stage or an alias in MLflow, and watch it go back.');
+  screen.text(`Ask the controller: npx modelpromotion status --server ${controller.url}`);
   screen.text('Set drift: Report in customer-churn.yaml, do it again, and look at the status.');
 }
 
