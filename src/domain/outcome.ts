@@ -8,6 +8,7 @@ import type { Problem } from '../api/listing.ts';
 import type { Condition, HistoryEntry, ModelPromotionStatus, TargetStatus } from '../api/generated/types.ts';
 import { describeAction, movement, type Action } from './action.ts';
 import { describeTarget, type Promotion, type Target } from './desired.ts';
+import { sameVersion } from './observed.ts';
 import type { Decision, Obstacle, Plan } from './plan.ts';
 import { identityOf, type TargetRecord } from './record.ts';
 import { recordsOf, toStatus } from './status.ts';
@@ -61,6 +62,9 @@ const HISTORY = 10;
 const WAITING = 30_000;
 
 export function summarise(pass: Pass): Outcome {
+  const kept = keptStatus(pass);
+  if (kept !== undefined)
+    return { status: kept, events: [], next: { kind: 'After', ms: pass.promotion.interval } };
   const ready = judge(pass);
   const history = [...historyOf(pass), ...(pass.previous?.history ?? [])].slice(0, HISTORY);
   const targets = targetsOf(pass, history);
@@ -73,11 +77,21 @@ export function summarise(pass: Pass): Outcome {
     ...(history.length === 0 ? {} : { history }),
     lastAttemptedRevision: pass.promotion.revision,
     ...appliedOf(pass, ready),
-    ...(pass.promotion.reconcileAt === undefined
-      ? {}
-      : { lastHandledReconcileAt: pass.promotion.reconcileAt }),
+    ...optional(
+      'lastHandledReconcileAt',
+      pass.promotion.reconcileAt ?? pass.previous?.lastHandledReconcileAt,
+    ),
   };
   return { status, events: eventsOf(pass, ready), next: nextOf(pass, ready) };
+}
+
+/** What was up to date stays so, word for word, while its registry is down: the registry says it, once, for all. */
+function keptStatus({ promotion, previous, finding }: Pass): ModelPromotionStatus | undefined {
+  if (finding.kind !== 'Planned' || finding.plan.kind !== 'Blocked' || finding.attempt !== undefined)
+    return undefined;
+  const ready = previous?.conditions?.find((condition) => condition.type === 'Ready');
+  const unchanged = previous?.observedGeneration === promotion.generation && ready?.status === 'True';
+  return unchanged && finding.plan.obstacle.reason === 'RegistryUnavailable' ? previous : undefined;
 }
 
 /** The Ready condition, before it has a time. */
@@ -87,14 +101,14 @@ interface Ready {
   readonly message: string;
 }
 
-function judge({ promotion, previous, finding }: Pass): Ready {
+function judge({ previous, finding }: Pass): Ready {
   switch (finding.kind) {
     case 'Invalid':
       return { status: 'False', reason: 'InvalidSpec', message: describeProblems(finding.problems) };
     case 'Obstructed':
-      return kept(previous, promotion, finding.obstacle) ?? { status: 'False', ...finding.obstacle };
+      return { status: 'False', ...finding.obstacle };
     case 'Planned':
-      return judgePlan(finding.plan, finding.attempt, previous, promotion);
+      return judgePlan(finding.plan, finding.attempt, previous);
     default:
       return finding satisfies never;
   }
@@ -104,7 +118,6 @@ function judgePlan(
   plan: Plan,
   attempt: Attempt | undefined,
   previous: ModelPromotionStatus | undefined,
-  promotion: Promotion,
 ): Ready {
   if (attempt?.failure !== undefined) return { status: 'False', ...attempt.failure };
   switch (plan.kind) {
@@ -113,23 +126,12 @@ function judgePlan(
     case 'UpToDate':
       return { status: 'True', ...settled(plan.decisions) };
     case 'Blocked':
-      return kept(previous, promotion, plan.obstacle) ?? { status: 'False', ...plan.obstacle };
+      return { status: 'False', ...plan.obstacle };
     case 'Apply':
       return { status: 'False', reason: 'Progressing', message: plan.actions.map(describeAction).join('; ') };
     default:
       return plan satisfies never;
   }
-}
-
-/** What was up to date stays so while its registry is down: the registry says it, once, for all. */
-function kept(
-  previous: ModelPromotionStatus | undefined,
-  promotion: Promotion,
-  { reason }: Obstacle,
-): Ready | undefined {
-  const ready = previous?.conditions?.find((condition) => condition.type === 'Ready');
-  const unchanged = previous?.observedGeneration === promotion.generation && ready?.status === 'True';
-  return reason === 'RegistryUnavailable' && unchanged ? (ready as Ready) : undefined;
 }
 
 function suspended(previous: ModelPromotionStatus | undefined): Ready {
@@ -211,8 +213,9 @@ function targetOf(
   pass: Pass,
   history: readonly HistoryEntry[],
 ): TargetStatus {
-  const record = nextRecord(target, decision, pass);
-  const moved = record !== undefined && record.version !== before?.applied?.version;
+  const known = recordsOf(pass.previous).get(target.id);
+  const record = nextRecord(target, decision, known, pass, history);
+  const moved = record !== undefined && (known === undefined || !sameVersion(known, record));
   const previous = moved
     ? (history.find((entry) => entry.target === target.id && entry.to === record.version)?.from ??
       before?.applied?.version)
@@ -234,16 +237,25 @@ function targetOf(
 }
 
 /** A record begins when a target is seen in place as declared; until then the last one stands. */
-function nextRecord(target: Target, decision: Decision, pass: Pass): TargetRecord | undefined {
-  const before = recordsOf(pass.previous).get(target.id);
-  if (decision.state !== 'UpToDate' || decision.candidate === undefined) return before;
-  const identity = identityOf(decision.candidate);
-  const applied = attemptOf(pass)?.applied.some((action) => action.target === target.id) === true;
-  const same =
-    before?.version === identity.version && before.creationTimestamp === identity.creationTimestamp;
+function nextRecord(
+  target: Target,
+  { state, candidate }: Decision,
+  before: TargetRecord | undefined,
+  pass: Pass,
+  history: readonly HistoryEntry[],
+): TargetRecord | undefined {
+  if (state !== 'UpToDate' || candidate === undefined) return before;
+  const { version } = candidate;
+  const movedNow = attemptOf(pass)?.applied.some(
+    (action) => action.target === target.id && movement(action)?.to === version,
+  );
+  // A move whose tags or reading back failed is on record only now that all is in place.
+  const movedBefore =
+    before?.version !== version && history.find((entry) => entry.target === target.id)?.to === version;
+  const stands = before?.how === 'Applied' && sameVersion(before, candidate);
   return {
-    ...identity,
-    how: applied || (same && before.how === 'Applied') ? 'Applied' : 'Found',
+    ...identityOf(candidate),
+    how: movedNow === true || movedBefore || stands ? 'Applied' : 'Found',
     description: target.kind === 'stage' ? target.description : undefined,
     tags: target.kind === 'stage' ? target.tags : new Map(),
   };
