@@ -43,8 +43,7 @@ export async function apply(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const finished = progress('Reading manifests and registries…');
-  const oneShot = await planPaths(paths, config, env, signal);
-  finished();
+  const oneShot = await planPaths(paths, config, env, signal).finally(finished);
   try {
     const report = reportPlan(oneShot);
     const pending = oneShot.promotions.filter(isPending);

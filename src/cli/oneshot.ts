@@ -36,7 +36,6 @@ export async function planPaths(
   env: Environment,
   signal: AbortSignal,
 ): Promise<OneShot> {
-  const listing = await readPaths(paths, process.stdin, signal);
   const { logger, scrubber } = openOutput(config);
   const directory = openRegistries({
     config,
@@ -61,6 +60,7 @@ export async function planPaths(
     now: Date.now,
     sleep,
   });
+  const listing = await readPaths(paths, process.stdin, signal);
   await engine.accept(listing);
   await connect(directory, engine, signal);
   logger.debug({ promotions: listing.promotions.length }, 'manifests were read');

@@ -21,8 +21,7 @@ export async function plan(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const finished = progress('Reading manifests and registries…');
-  const oneShot = await planPaths(paths, config, env, signal);
-  finished();
+  const oneShot = await planPaths(paths, config, env, signal).finally(finished);
   const report = reportPlan(oneShot);
   await oneShot.close();
   print(renderPlan(report, config.output));

@@ -7,6 +7,7 @@ import { vi } from 'vitest';
 import type { Condition, ModelPromotion } from '../../src/api/generated/types.ts';
 import type { Problem } from '../../src/api/listing.ts';
 import type { StatusPage } from '../../src/cli/daemon/status-page.ts';
+import { findPython } from '../../src/cli/quickstart/python.ts';
 
 const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -39,6 +40,35 @@ export async function modelpromotion(
   child.stdin?.on('error', () => undefined).end(input);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, stdout: output.stdout(), stderr: output.stderr() };
+}
+
+export interface Dialogue {
+  /** Types the answer, and waits for the end. */
+  answer(text: string): Promise<{ readonly code: number | null; readonly output: string }>;
+}
+
+/** A terminal of its own for the command line that follows; exits as that does. */
+const ON_TERMINAL = `import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))`;
+
+/** Runs one command on a terminal until it asks. */
+export async function startOnTerminal(args: readonly string[], question: string): Promise<Dialogue> {
+  const python = await findPython(AbortSignal.timeout(DEADLINE_MS));
+  const child = spawn(python, ['-c', ON_TERMINAL, NODE, PROGRAM, ...args], {
+    env: variables({ NO_COLOR: '1' }),
+  });
+  const output = collect(child);
+  const closed = once(child, 'close');
+  await eventually(() => {
+    if (!output.stdout().includes(question)) throw new Error(`it does not ask: ${output.stdout()}`);
+  });
+  return {
+    async answer(text) {
+      child.stdin.write(`${text}\n`);
+      await closed;
+      return { code: child.exitCode, output: output.stdout() };
+    },
+  };
 }
 
 /** One line of the daemon's log. */
@@ -192,9 +222,14 @@ function isCurrent(shown: Shown | undefined): boolean {
 function start(args: readonly string[], env: Variables, cwd?: string): ChildProcess {
   return spawn(NODE, [PROGRAM, ...args], {
     cwd: cwd ?? tmpdir(),
-    env: { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), LC_ALL: 'C', ...env },
+    env: variables(env),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+}
+
+/** Nothing of the developer's own settings. */
+function variables(more: Variables): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), LC_ALL: 'C', ...more };
 }
 
 function collect({ stdout, stderr }: ChildProcess): { stdout: () => string; stderr: () => string } {
