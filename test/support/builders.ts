@@ -150,7 +150,7 @@ export function aListing({ files = {}, registries = [], ...rest }: ListingSpec =
     ignored: 0,
     ...rest,
     promotions: Object.entries(files).flatMap(([file, manifests]) =>
-      [manifests].flat().map((object) => located(object as ModelPromotion, file)),
+      [manifests].flat().map((object) => located(object, file)),
     ),
     registries: registries.map((object) => located(object, 'registry.yaml')),
   };
