@@ -4,25 +4,53 @@ import { Limiter } from '../../runtime/limiter.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
 import type { Stage } from '../../domain/observed.ts';
 import { RegistryError } from './errors.ts';
-import type { Call, TextAnswer, Transport } from './transport.ts';
+import type { Answer, Call, Transport } from './transport.ts';
 import {
+  parseJson,
   readModel,
   readModelPage,
   readServerInfo,
+  readServerVersion,
   readVersion,
   readVersionPage,
+  type Page,
   type WireModel,
   type WireVersion,
 } from './wire.ts';
 
 const API = '/api/2.0/mlflow';
 /** MLflow's own maximum for models; for versions a size whose answer stays near 25 MB. */
-const MODELS_PER_PAGE = 1_000;
-const VERSIONS_PER_PAGE = 50_000;
+const PAGES: PageSizes = { models: 1_000, versions: 50_000, recent: 200 };
 const READ_ATTEMPTS = 3;
 const READ_BACKOFF = { base: 200, max: 2_000 };
 /** A bulk page may take a server seconds of work for each ten thousand rows. */
 const PAGE_TIMEOUT = 180_000;
+/** A longer pause that a server asks for ends the call: whoever waits for it has other registries to serve. */
+const PATIENCE = 5_000;
+
+/** Rows a page. */
+export interface PageSizes {
+  readonly models: number;
+  readonly versions: number;
+  /** Of the look for changes. */
+  readonly recent: number;
+}
+
+export interface ClientOptions {
+  readonly concurrency: number;
+  /** Milliseconds for one call, tries of a read included. */
+  readonly timeout: number;
+  readonly observer: ClientObserver;
+  readonly pages?: PageSizes | undefined;
+}
+
+/** Part of a registry's models or versions. */
+export interface Search {
+  /** MLflow's filter grammar; everything when undefined. */
+  readonly filter: string | undefined;
+  /** A page of many rows gets a deadline of its own. */
+  readonly bulk: boolean;
+}
 
 export interface ClientObserver {
   /** Called after every request; `result` is ok or the error's class. */
@@ -33,12 +61,16 @@ export class MlflowClient {
   readonly #transport: Transport;
   readonly #limiter: Limiter;
   readonly #breaker = new CircuitBreaker();
-  readonly #observer: ClientObserver;
+  readonly #options: ClientOptions;
+  readonly #pages: PageSizes;
+  /** By `performance.now()`: nothing is sent before. */
+  #pausedUntil = 0;
 
-  constructor(transport: Transport, concurrency: number, observer: ClientObserver) {
+  constructor(transport: Transport, options: ClientOptions) {
     this.#transport = transport;
-    this.#limiter = new Limiter(concurrency);
-    this.#observer = observer;
+    this.#limiter = new Limiter(options.concurrency);
+    this.#options = options;
+    this.#pages = options.pages ?? PAGES;
   }
 
   get requests(): number {
@@ -50,64 +82,50 @@ export class MlflowClient {
     return this.#breaker.open;
   }
 
-  text(path: string, signal: AbortSignal): Promise<TextAnswer> {
-    return this.#guarded('probe', () => this.#transport.text({ method: 'GET', path }, signal), signal);
+  /** MLflow's version, as far as the server says one. */
+  version(signal: AbortSignal): Promise<string> {
+    return this.#read({ name: 'probe', path: '/version', parse: readServerVersion }, signal);
   }
 
-  async serverInfo(signal: AbortSignal): Promise<{ workspaces: boolean }> {
-    return readServerInfo(
-      await this.#read('server-info', { method: 'GET', path: '/api/3.0/mlflow/server-info' }, signal),
+  /** The cheapest call there is. */
+  async ping(signal: AbortSignal): Promise<void> {
+    await this.#read({ name: 'probe', path: '/health', parse: () => undefined }, signal);
+  }
+
+  serverInfo(signal: AbortSignal): Promise<{ workspaces: boolean }> {
+    return this.#read(
+      { name: 'server-info', path: '/api/3.0/mlflow/server-info', parse: json(readServerInfo) },
+      signal,
     );
   }
 
-  async model(name: string, signal: AbortSignal): Promise<WireModel> {
-    return readModel(await this.#get('get-model', '/registered-models/get', { name }, signal));
-  }
-
-  async version(name: string, version: string, signal: AbortSignal): Promise<WireVersion> {
-    return readVersion(await this.#get('get-version', '/model-versions/get', { name, version }, signal));
+  model(name: string, signal: AbortSignal): Promise<WireModel> {
+    const path = `${API}/registered-models/get`;
+    return this.#read({ name: 'get-model', path, query: { name }, parse: json(readModel) }, signal);
   }
 
   /** All models that match, in name order, page after page, each once though rows may shift between pages. */
-  async *models(filter: string | undefined, signal: AbortSignal): AsyncGenerator<WireModel> {
-    const seen = new Set<string>();
-    const order = ['name ASC'];
-    for await (const model of this.#modelPages(filter, order, MODELS_PER_PAGE, signal)) {
-      if (!seen.has(model.name)) yield model;
-      seen.add(model.name);
-    }
+  models({ filter, bulk }: Search, signal: AbortSignal): AsyncGenerator<WireModel> {
+    const pages = this.#models({ filter, bulk, order: ['name ASC'], size: this.#pages.models }, signal);
+    return once(pages, (model) => model.name);
   }
 
   /** Models by their last update, newest first. */
   recentModels(signal: AbortSignal): AsyncGenerator<WireModel> {
-    return this.#modelPages(undefined, ['last_updated_timestamp DESC', 'name ASC'], 200, signal);
+    const order = ['last_updated_timestamp DESC', 'name ASC'];
+    return this.#models({ filter: undefined, bulk: true, order, size: this.#pages.recent }, signal);
   }
 
   /** All versions that match, in the order of name and number, each once. */
-  async *versions(filter: string | undefined, signal: AbortSignal): AsyncGenerator<WireVersion> {
-    const seen = new Set<string>();
-    const query = {
-      max_results: String(VERSIONS_PER_PAGE),
-      order_by: ['name ASC', 'version_number ASC'],
-      ...(filter === undefined ? {} : { filter }),
+  versions({ filter, bulk }: Search, signal: AbortSignal): AsyncGenerator<WireVersion> {
+    const order = ['name ASC', 'version_number ASC'];
+    const read = {
+      name: 'search-versions',
+      path: `${API}/model-versions/search`,
+      parse: json(readVersionPage),
     };
-    for (let token: string | undefined, more = true; more; more = token !== undefined) {
-      const page = readVersionPage(
-        await this.#get(
-          'search-versions',
-          '/model-versions/search',
-          withToken(query, token),
-          signal,
-          PAGE_TIMEOUT,
-        ),
-      );
-      for (const version of page.items) {
-        const key = `${version.version}/${version.name}`;
-        if (!seen.has(key)) yield version;
-        seen.add(key);
-      }
-      token = advance(token, page.next);
-    }
+    const pages = this.#pagesOf(read, { filter, bulk, order, size: this.#pages.versions }, signal);
+    return once(pages, ({ name, version }) => `${version}/${name}`);
   }
 
   transition(
@@ -118,137 +136,117 @@ export class MlflowClient {
     signal: AbortSignal,
   ): Promise<WireVersion> {
     const body = { name, version, stage, archive_existing_versions: archive };
-    return this.#write('transition', 'POST', '/model-versions/transition-stage', body, signal).then(
-      readVersion,
+    return this.#write(
+      {
+        name: 'transition',
+        method: 'POST',
+        path: `${API}/model-versions/transition-stage`,
+        body,
+        parse: json(readVersion),
+      },
+      signal,
     );
   }
 
-  async setAlias(name: string, alias: string, version: string, signal: AbortSignal): Promise<void> {
-    await this.#write('set-alias', 'POST', '/registered-models/alias', { name, alias, version }, signal);
+  setAlias(name: string, alias: string, version: string, signal: AbortSignal): Promise<void> {
+    return this.#change('set-alias', 'POST', '/registered-models/alias', { name, alias, version }, signal);
   }
 
-  async deleteAlias(name: string, alias: string, signal: AbortSignal): Promise<void> {
-    await this.#write('delete-alias', 'DELETE', '/registered-models/alias', { name, alias }, signal);
+  deleteAlias(name: string, alias: string, signal: AbortSignal): Promise<void> {
+    return this.#change('delete-alias', 'DELETE', '/registered-models/alias', { name, alias }, signal);
   }
 
-  async setVersionTag(
+  setVersionTag(
     name: string,
     version: string,
     key: string,
     value: string,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#write(
-      'set-version-tag',
-      'POST',
-      '/model-versions/set-tag',
-      { name, version, key, value },
-      signal,
-    );
+    const body = { name, version, key, value };
+    return this.#change('set-version-tag', 'POST', '/model-versions/set-tag', body, signal);
   }
 
-  async setModelTag(name: string, key: string, value: string, signal: AbortSignal): Promise<void> {
-    await this.#write('set-model-tag', 'POST', '/registered-models/set-tag', { name, key, value }, signal);
+  setModelTag(name: string, key: string, value: string, signal: AbortSignal): Promise<void> {
+    const body = { name, key, value };
+    return this.#change('set-model-tag', 'POST', '/registered-models/set-tag', body, signal);
   }
 
-  async deleteModelTag(name: string, key: string, signal: AbortSignal): Promise<void> {
-    await this.#write('delete-model-tag', 'DELETE', '/registered-models/delete-tag', { name, key }, signal);
+  deleteModelTag(name: string, key: string, signal: AbortSignal): Promise<void> {
+    return this.#change('delete-model-tag', 'DELETE', '/registered-models/delete-tag', { name, key }, signal);
   }
 
   /** Always sends the description: MLflow wipes it when the field is left out. */
-  async setDescription(
-    name: string,
-    version: string,
-    description: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await this.#write(
-      'set-description',
-      'PATCH',
-      '/model-versions/update',
-      { name, version, description },
-      signal,
-    );
+  setDescription(name: string, version: string, description: string, signal: AbortSignal): Promise<void> {
+    const body = { name, version, description };
+    return this.#change('set-description', 'PATCH', '/model-versions/update', body, signal);
   }
 
-  async *#modelPages(
-    filter: string | undefined,
-    order: readonly string[],
-    size: number,
+  /** A write whose answer says nothing but that it is done. */
+  #change(
+    name: string,
+    method: Call['method'],
+    path: string,
+    body: object,
     signal: AbortSignal,
-  ): AsyncGenerator<WireModel> {
+  ): Promise<void> {
+    return this.#write({ name, method, path: `${API}${path}`, body, parse: json(() => undefined) }, signal);
+  }
+
+  #models(search: OrderedSearch, signal: AbortSignal): AsyncGenerator<WireModel> {
+    const path = `${API}/registered-models/search`;
+    return this.#pagesOf({ name: 'search-models', path, parse: json(readModelPage) }, search, signal);
+  }
+
+  async *#pagesOf<T>(
+    read: Read<Page<T>>,
+    { filter, bulk, order, size }: OrderedSearch,
+    signal: AbortSignal,
+  ): AsyncGenerator<T> {
     const query = { max_results: String(size), order_by: order, ...(filter === undefined ? {} : { filter }) };
+    const timeout = Math.max(this.#options.timeout, bulk ? PAGE_TIMEOUT : 0);
     for (let token: string | undefined, more = true; more; more = token !== undefined) {
-      const page = readModelPage(
-        await this.#get(
-          'search-models',
-          '/registered-models/search',
-          withToken(query, token),
-          signal,
-          PAGE_TIMEOUT,
-        ),
-      );
+      const page = await this.#read({ ...read, query: withToken(query, token), timeout }, signal);
       yield* page.items;
       token = advance(token, page.next);
     }
   }
 
-  #get(
-    name: string,
-    path: string,
-    query: NonNullable<Call['query']>,
+  #read<T>(
+    { name, parse, timeout = this.#options.timeout, ...read }: Read<T>,
     signal: AbortSignal,
-    timeout?: number,
-  ): Promise<unknown> {
-    const call: Call = {
-      method: 'GET',
-      path: `${API}${path}`,
-      query,
-      ...(timeout === undefined ? {} : { timeout }),
-    };
-    return this.#read(name, call, signal);
+  ): Promise<T> {
+    return this.#retried(timeout, signal, async (left) => {
+      const call: Call = { method: 'GET', ...read, timeout: left };
+      return this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), signal);
+    });
   }
 
-  /** Reads may be sent again when they fail in passing. */
-  async #read(name: string, call: Call, signal: AbortSignal): Promise<unknown> {
-    for (let attempt = 1; ; attempt += 1) {
+  /** Reads may be sent again when they fail in passing, as long as that leaves them within their time. */
+  async #retried<T>(within: number, signal: AbortSignal, send: (timeout: number) => Promise<T>): Promise<T> {
+    const end = performance.now() + within;
+    for (let attempt = 1, timeout = within; ; attempt += 1) {
       try {
-        return await this.#guarded(name, () => this.#transport.json(call, signal), signal);
+        return await send(timeout);
       } catch (error) {
-        if (!(error instanceof RegistryError) || !isPassing(error) || this.broken || attempt >= READ_ATTEMPTS)
-          throw error;
-        await sleep(error.retryAfter ?? backoff(attempt, READ_BACKOFF), signal);
+        if (!(error instanceof RegistryError) || !isPassing(error)) throw error;
+        const wait = Math.max(error.retryAfter ?? 0, backoff(attempt, READ_BACKOFF));
+        timeout = Math.floor(end - performance.now() - wait);
+        if (attempt >= READ_ATTEMPTS || wait > PATIENCE || timeout <= 0 || this.broken) throw error;
+        await sleep(wait, signal);
       }
     }
   }
 
   /** Writes are sent once: what became of an unanswered one is settled by reading. */
-  #write(
-    name: string,
-    method: Call['method'],
-    path: string,
-    body: unknown,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    return this.#guarded(
-      name,
-      () => this.#transport.json({ method, path: `${API}${path}`, body }, signal),
-      signal,
-    );
+  #write<T>({ name, parse, ...write }: Write<T>, signal: AbortSignal): Promise<T> {
+    const call = { ...write, timeout: this.#options.timeout };
+    return this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), signal);
   }
 
   #guarded<T>(name: string, send: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return this.#limiter.run(async () => {
-      const wait = this.#breaker.admit();
-      if (wait > 0) {
-        throw new RegistryError(
-          'transient',
-          'the registry has failed several times in a row and is left alone for a moment',
-          {
-            retryAfter: wait,
-          },
-        );
-      }
+      this.#admit();
       const started = performance.now();
       let result = 'ok';
       try {
@@ -260,9 +258,25 @@ export class MlflowClient {
         this.#note(error);
         throw error;
       } finally {
-        this.#observer.requested(name, result, (performance.now() - started) / 1_000);
+        this.#options.observer.requested(name, result, (performance.now() - started) / 1_000);
       }
     }, signal);
+  }
+
+  /** @throws RegistryError while the registry is left alone. */
+  #admit(): void {
+    const pause = this.#pausedUntil - performance.now();
+    if (pause > 0) {
+      throw new RegistryError('throttled', 'the registry asked us to wait', { retryAfter: pause });
+    }
+    const wait = this.#breaker.admit();
+    if (wait > 0) {
+      throw new RegistryError(
+        'transient',
+        'the registry has failed several times in a row and is left alone for a moment',
+        { retryAfter: wait },
+      );
+    }
   }
 
   #note(error: unknown): void {
@@ -270,9 +284,43 @@ export class MlflowClient {
       this.#breaker.cancelled();
       return;
     }
-    if (error.errorClass === 'transient') this.#breaker.failed();
+    // A 400 that may pass (two first writers of one alias) comes from a server in good health.
+    if (error.errorClass === 'transient' && error.status !== 400) this.#breaker.failed();
     else this.#breaker.succeeded();
-    if (error.retryAfter !== undefined) this.#limiter.pause(error.retryAfter);
+    this.#pause(error.retryAfter ?? 0);
+  }
+
+  /** A short pause makes calls wait, a long one makes them fail at once. */
+  #pause(ms: number): void {
+    if (ms === 0) return;
+    if (ms <= PATIENCE) this.#limiter.pause(ms);
+    else this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
+  }
+}
+
+type Query = NonNullable<Call['query']>;
+
+interface Parsed<T> {
+  /** For metrics. */
+  readonly name: string;
+  /** @throws RegistryError when the answer is not what it should be */
+  readonly parse: (answer: Answer) => T;
+}
+
+type Read<T> = Parsed<T> & { readonly path: string; readonly query?: Query; readonly timeout?: number };
+type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path' | 'body'>;
+type OrderedSearch = Search & { readonly order: readonly string[]; readonly size: number };
+
+function json<T>(read: (value: unknown) => T): (answer: Answer) => T {
+  return (answer) => read(parseJson(answer));
+}
+
+async function* once<T>(items: AsyncIterable<T>, keyOf: (item: T) => string): AsyncGenerator<T> {
+  const seen = new Set<string>();
+  for await (const item of items) {
+    const key = keyOf(item);
+    if (!seen.has(key)) yield item;
+    seen.add(key);
   }
 }
 
@@ -280,7 +328,7 @@ function isPassing(error: RegistryError): boolean {
   return error.errorClass === 'transient' || error.errorClass === 'throttled';
 }
 
-function withToken(query: NonNullable<Call['query']>, token: string | undefined): NonNullable<Call['query']> {
+function withToken(query: Query, token: string | undefined): Query {
   return token === undefined ? query : { ...query, page_token: token };
 }
 

@@ -4,6 +4,7 @@ import type { ModelRegistry } from '../../api/generated/types.ts';
 import type { RegistryEntry } from '../../domain/catalog.ts';
 import { canonicalJson } from '../../domain/digest.ts';
 import type { Registries, RegistryReference, ResolvedRegistry } from '../../reconcile/ports.ts';
+import { KeyedMutex } from '../../runtime/limiter.ts';
 import type { ClientObserver } from './client.ts';
 import type { EnvironmentRegistry } from './environment.ts';
 import { RegistryError } from './errors.ts';
@@ -42,6 +43,9 @@ export interface Listed {
 export class RegistryDirectory implements Registries {
   readonly #options: DirectoryOptions;
   readonly #listed = new Map<string, Listed & { readonly fingerprint: string }>();
+  /** By address: two registries that lead to one server are one where writing is concerned. */
+  readonly #writers = new Map<string, KeyedMutex>();
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
@@ -50,8 +54,7 @@ export class RegistryDirectory implements Registries {
   }
 
   /** Takes over what is declared now. Registries whose declaration did not change keep what they know. */
-  async update(declared: ReadonlyMap<string, RegistryEntry>): Promise<void> {
-    const stale: MlflowRegistry[] = [];
+  update(declared: ReadonlyMap<string, RegistryEntry>): Promise<void> {
     for (const [key, listed] of this.#listed) {
       if (key === OPERATOR_REGISTRY) continue;
       const entry = declared.get(key);
@@ -60,13 +63,13 @@ export class RegistryDirectory implements Registries {
         continue;
       }
       this.#listed.delete(key);
-      stale.push(listed.registry);
+      this.#retire(listed.registry);
     }
     for (const [key, entry] of declared) {
       if (!this.#listed.has(key))
         this.#add(key, this.#listDeclared(key, entry), fingerprintOf(entry.document));
     }
-    await Promise.all(stale.map((registry) => registry.close()));
+    return Promise.resolve();
   }
 
   list(): Listed[] {
@@ -84,7 +87,20 @@ export class RegistryDirectory implements Registries {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.list().map(({ registry }) => registry.close()));
+    for (const { registry } of this.list()) this.#retire(registry);
+    await Promise.all(this.#closing);
+  }
+
+  /** Its writes may end while its successor is at work already. */
+  #retire(registry: MlflowRegistry): void {
+    const closed = registry.close().finally(() => this.#closing.delete(closed));
+    this.#closing.add(closed);
+  }
+
+  #writersOf(address: string): KeyedMutex {
+    const known = this.#writers.get(address) ?? new KeyedMutex();
+    this.#writers.set(address, known);
+    return known;
   }
 
   #find(key: string): Listed | undefined {
@@ -111,6 +127,7 @@ export class RegistryDirectory implements Registries {
       sweepInterval,
       proxy,
       managed: () => managed(address),
+      writers: this.#writersOf(address),
       observer: observe(OPERATOR_REGISTRY),
     });
     return { key: OPERATOR_REGISTRY, uri: operator.uri, address, registry, entry: undefined, sweepInterval };
@@ -132,6 +149,7 @@ export class RegistryDirectory implements Registries {
       sweepInterval,
       proxy,
       managed: () => managed(address),
+      writers: this.#writersOf(address),
       observer: observe(key),
     });
     return { key, uri, address, registry, entry, sweepInterval };
@@ -212,8 +230,8 @@ export function matches(pattern: string, name: string): boolean {
 }
 
 /** What tells one registry's models from another's: two names for one server are one registry. */
-function addressOf(uri: string, workspace: string | undefined): string {
-  return `${new URL(uri).href.replace(/\/+$/, '')}#${workspace ?? ''}`;
+function addressOf(uri: string, workspace = 'default'): string {
+  return `${new URL(uri).href.replace(/\/+$/, '')}#${workspace}`;
 }
 
 /** `access` may change without a new connection. */

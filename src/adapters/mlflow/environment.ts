@@ -14,6 +14,9 @@ export interface EnvironmentRegistry {
   readonly timeout: number | undefined;
 }
 
+/** Seconds: the 24 days that a timer can hold. */
+const LONGEST_TIMEOUT = 2_073_600;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -30,21 +33,41 @@ export function registryFromEnvironment(
   const given = address ?? (env['MLFLOW_REGISTRY_URI'] || env['MLFLOW_TRACKING_URI']);
   if (given === undefined || given === '') return undefined;
   const url = parseRegistryUri(given);
-  for (const name of ['MLFLOW_TRACKING_AWS_SIGV4', 'MLFLOW_TRACKING_AUTH']) {
-    if (isTrue(env[name]) || (name.endsWith('AUTH') && (env[name] ?? '') !== '')) {
-      throw new Error(
-        `${name} is set, and that way to authenticate is not supported; use a token, or user name and password`,
-      );
-    }
-  }
-  const seconds = Number(env['MLFLOW_HTTP_REQUEST_TIMEOUT'] ?? '');
+  refuseOtherAuthentication(env);
   return {
     uri: `${url.origin}${url.pathname}`.replace(/\/+$/, ''),
     credentials: credentialsFrom(env, url),
     tls: tlsFrom(env, readFile),
-    workspace: env['MLFLOW_WORKSPACE'] || undefined,
-    timeout: seconds > 0 ? seconds * 1_000 : undefined,
+    workspace: workspaceFrom(env),
+    timeout: timeoutFrom(env),
   };
+}
+
+function refuseOtherAuthentication(env: Environment): void {
+  const unsupported = (name: string): Error =>
+    new Error(
+      `${name} is set, and that way to authenticate is not supported; use a token, or user name and password`,
+    );
+  if (isTrue(env['MLFLOW_TRACKING_AWS_SIGV4'])) throw unsupported('MLFLOW_TRACKING_AWS_SIGV4');
+  if ((env['MLFLOW_TRACKING_AUTH'] ?? '') !== '') throw unsupported('MLFLOW_TRACKING_AUTH');
+}
+
+function workspaceFrom(env: Environment): string | undefined {
+  const workspace = env['MLFLOW_WORKSPACE'] ?? '';
+  if (workspace === '') return undefined;
+  if (/^[a-z0-9]+(-[a-z0-9]+)*$/.test(workspace) && workspace.length >= 2 && workspace.length <= 63)
+    return workspace;
+  throw new Error(`MLFLOW_WORKSPACE: ${JSON.stringify(workspace)} is not the name of a workspace`);
+}
+
+function timeoutFrom(env: Environment): number | undefined {
+  const given = env['MLFLOW_HTTP_REQUEST_TIMEOUT'] ?? '';
+  if (given === '') return undefined;
+  const seconds = Number(given);
+  if (seconds > 0 && seconds <= LONGEST_TIMEOUT) return Math.ceil(seconds * 1_000);
+  throw new Error(
+    `MLFLOW_HTTP_REQUEST_TIMEOUT: ${JSON.stringify(given)} is not a number of seconds up to ${LONGEST_TIMEOUT}`,
+  );
 }
 
 /** @throws Error that names what is wrong, and never the password. */
@@ -71,11 +94,19 @@ export function parseRegistryUri(uri: string): URL {
 
 /** User name and password win over a token, as in rest_utils.http_request. */
 function credentialsFrom(env: Environment, url: URL): Credentials {
-  const username = env['MLFLOW_TRACKING_USERNAME'] || decodeURIComponent(url.username);
-  const password = env['MLFLOW_TRACKING_PASSWORD'] || decodeURIComponent(url.password);
+  const username = env['MLFLOW_TRACKING_USERNAME'] || decoded(url.username);
+  const password = env['MLFLOW_TRACKING_PASSWORD'] || decoded(url.password);
   if (username !== '' && password !== '') return { kind: 'basic', username, password };
   const token = env['MLFLOW_TRACKING_TOKEN'] ?? '';
   return token === '' ? { kind: 'none' } : { kind: 'bearer', token };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Error('user name and password in the registry address must be percent-encoded');
+  }
 }
 
 function tlsFrom(env: Environment, readFile: (path: string) => string): Tls {
@@ -85,10 +116,17 @@ function tlsFrom(env: Environment, readFile: (path: string) => string): Tls {
   if (insecure && ca !== '') {
     throw new Error('MLFLOW_TRACKING_INSECURE_TLS and MLFLOW_TRACKING_SERVER_CERT_PATH exclude each other');
   }
+  const read = (variable: string, path: string): string => {
+    try {
+      return readFile(path);
+    } catch (error) {
+      throw new Error(`${variable}: ${path} cannot be read`, { cause: error });
+    }
+  };
   return {
     insecure,
-    ...(ca === '' ? {} : { ca: readFile(ca) }),
-    ...(client === '' ? {} : { clientCertificate: readFile(client) }),
+    ...(ca === '' ? {} : { ca: read('MLFLOW_TRACKING_SERVER_CERT_PATH', ca) }),
+    ...(client === '' ? {} : { clientCertificate: read('MLFLOW_TRACKING_CLIENT_CERT_PATH', client) }),
   };
 }
 

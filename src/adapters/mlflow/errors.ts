@@ -115,7 +115,8 @@ function mlflowBody(body: string): { code: string; message: string } | undefined
   try {
     const parsed = JSON.parse(body) as { error_code?: unknown; message?: unknown } | null;
     if (typeof parsed?.error_code !== 'string') return undefined;
-    return { code: parsed.error_code, message: cut(String(parsed.message ?? parsed.error_code)) };
+    const { error_code: code, message } = parsed;
+    return { code, message: cut(typeof message === 'string' ? message : code) };
   } catch {
     return undefined;
   }
@@ -155,21 +156,18 @@ const CONNECTION: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
 };
 
-const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|ERR_TLS|EPROTO|ERR_SSL/;
+const TLS = /CERT|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|HOSTNAME_MISMATCH|ERR_(?:TLS|SSL|OSSL)|EPROTO/;
 
 /** The error that a failed exchange means. Only what surely never reached the server is unambiguous. */
 export function classifyFailure(error: unknown): RegistryError {
   const code = codeOf(error);
   const known = CONNECTION[code];
   if (known !== undefined) return new RegistryError('transient', known, { cause: error });
-  if (CERTIFICATE.test(code)) {
-    return new RegistryError(
-      'permanent',
-      `TLS failed (${code}); declare the authority in spec.tls, or MLFLOW_TRACKING_SERVER_CERT_PATH`,
-      {
-        cause: error,
-      },
-    );
+  if (TLS.test(code)) return new RegistryError('permanent', explainTls(code), { cause: error });
+  if (code === 'UND_ERR_INVALID_ARG') {
+    return new RegistryError('permanent', `the request cannot be sent: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
     return new RegistryError('permanent', 'the answer is larger than we accept', {
@@ -177,11 +175,27 @@ export function classifyFailure(error: unknown): RegistryError {
       ambiguous: true,
     });
   }
-  const detail = error instanceof Error ? error.message : String(error);
-  return new RegistryError('transient', `no complete answer: ${cut(detail)}`, {
+  return new RegistryError('transient', `no complete answer: ${messageOf(error)}`, {
     cause: error,
     ambiguous: true,
   });
+}
+
+function explainTls(code: string): string {
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_WRONG') || code.startsWith('ERR_SSL_PACKET')) {
+    return `TLS failed (${code}); does the server speak https at this port?`;
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID' || code === 'HOSTNAME_MISMATCH') {
+    return `TLS failed (${code}): the certificate is for another host name`;
+  }
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
+    return `TLS failed (${code}): the certificate is not valid now`;
+  }
+  return `TLS failed (${code}); declare the authority in spec.tls, or MLFLOW_TRACKING_SERVER_CERT_PATH`;
+}
+
+function messageOf(error: unknown): string {
+  return cut(error instanceof Error ? error.message : String(error));
 }
 
 function codeOf(error: unknown): string {

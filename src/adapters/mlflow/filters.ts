@@ -1,7 +1,7 @@
 /** Search filters for lists of model names (MLflow's grammar: mlflow/utils/search_utils.py). */
 
-/** Proxies often allow 8 kB of URL; about 200 short names fit below this. */
-const LONGEST_FILTER = 6_000;
+/** Proxies often allow 8 kB of URL; the rest of it is for paths and other parameters. */
+const LONGEST_FILTER = 7_000;
 
 /**
  * Filters that together find all of these models, each short enough for one GET. What they find beside them must
@@ -11,20 +11,24 @@ export function nameFilters(
   names: readonly string[],
   { inOperator, chunk }: { inOperator: boolean; chunk: number },
 ): string[] {
-  const plain = names.filter((name) => !isOdd(name));
-  const odd = names.filter(isOdd).map((name) => `name LIKE '${name.replaceAll(UNQUOTABLE, '_')}'`);
-  const exact = inOperator
-    ? chunks(plain.map(quote), chunk).map((list) => `name IN (${list.join(',')})`)
-    : plain.map((name) => `name = ${quote(name)}`);
-  return [...exact, ...odd];
+  const listed = inOperator ? names.filter(isListable) : [];
+  const single = inOperator ? names.filter((name) => !isListable(name)) : names;
+  return [
+    ...chunks(listed.map(quote), chunk).map((list) => `name IN (${list.join(',')})`),
+    ...single.map((name) =>
+      isQuotable(name) ? `name = ${quote(name)}` : `name LIKE '${name.replaceAll(/['"\\%]/g, '_')}'`,
+    ),
+  ];
 }
 
-// eslint-disable-next-line no-control-regex -- MLflow accepts tabs and the like in names
-const UNQUOTABLE = /['"\\\u0000-\u001f]/g;
+/** MLflow reads a list as Python would: there a backslash escapes, and no line may end. */
+function isListable(name: string): boolean {
+  // eslint-disable-next-line no-control-regex -- MLflow accepts control characters in names
+  return isQuotable(name) && !/[\\\u0000-\u001f]/.test(name);
+}
 
-function isOdd(name: string): boolean {
-  // eslint-disable-next-line no-control-regex -- as above
-  return /[\\\u0000-\u001f]/.test(name) || (name.includes("'") && name.includes('"'));
+function isQuotable(name: string): boolean {
+  return !name.includes("'") || !name.includes('"');
 }
 
 function quote(name: string): string {
@@ -33,10 +37,10 @@ function quote(name: string): string {
 
 function chunks(items: readonly string[], most: number): string[][] {
   const result: string[][] = [];
-  let length = Infinity;
+  let length = 0;
   for (const item of items) {
     const current = result.at(-1);
-    const size = encodeURIComponent(item).length + 3;
+    const size = lengthInUrl(`${item},`);
     if (current === undefined || current.length >= most || length + size > LONGEST_FILTER) {
       result.push([item]);
       length = size;
@@ -46,4 +50,8 @@ function chunks(items: readonly string[], most: number): string[][] {
     }
   }
   return result;
+}
+
+function lengthInUrl(text: string): number {
+  return new URLSearchParams([['', text]]).toString().length - 1;
 }

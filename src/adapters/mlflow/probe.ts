@@ -1,6 +1,7 @@
 /** What a server is and can do, found out by asking it: features are detected, never assumed. */
-import { RegistryError, classify, plainText } from './errors.ts';
+import { RegistryError } from './errors.ts';
 import type { MlflowClient } from './client.ts';
+import type { Connections } from './transport.ts';
 
 export interface Capabilities {
   readonly version: string;
@@ -15,7 +16,7 @@ export async function probe(
   workspace: string | undefined,
   signal: AbortSignal,
 ): Promise<Capabilities> {
-  const version = await serverVersion(client, signal);
+  const version = await client.version(signal);
   if (isOlder(version, [2, 3])) {
     throw new RegistryError('permanent', `MLflow ${version} has no aliases; 2.3 or later is needed`);
   }
@@ -29,19 +30,6 @@ export async function probe(
   return { version, workspaces, inOperator: await acceptsIn(client, signal) };
 }
 
-async function serverVersion(client: MlflowClient, signal: AbortSignal): Promise<string> {
-  const answer = await client.text('/version', signal);
-  const version = answer.body.trim();
-  if (answer.status === 200 && /^\d+\.\d+[\w.+-]{0,40}$/.test(version)) return version;
-  if (answer.status === 401 || answer.status === 403 || answer.status === 429 || answer.status >= 500)
-    throw classify(answer);
-  throw new RegistryError(
-    'permanent',
-    `this is not an MLflow server, or its address lacks a path prefix (GET /version answers ${answer.status}: ${plainText(answer.body)})`,
-    { status: answer.status },
-  );
-}
-
 async function workspacesEnabled(client: MlflowClient, signal: AbortSignal): Promise<boolean> {
   try {
     return (await client.serverInfo(signal)).workspaces;
@@ -53,7 +41,7 @@ async function workspacesEnabled(client: MlflowClient, signal: AbortSignal): Pro
 
 async function acceptsIn(client: MlflowClient, signal: AbortSignal): Promise<boolean> {
   try {
-    await client.models("name IN ('modelpromotion-probe')", signal).next();
+    await client.models({ filter: "name IN ('modelpromotion-probe')", bulk: false }, signal).next();
     return true;
   } catch (error) {
     if (error instanceof RegistryError && error.status === 400) return false;
@@ -66,7 +54,7 @@ function isOlder(version: string, [major, minor]: readonly [number, number]): bo
   return ours < major || (ours === major && theirs < minor);
 }
 
-const SAMPLES = 4;
+const SAMPLES = 5;
 /** Linux delays acknowledgements by 40 ms; less than half of that is noise. */
 const STEP = 20;
 
@@ -76,18 +64,23 @@ const STEP = 20;
  */
 export async function measureConnections(
   call: () => Promise<unknown>,
-  use: (policy: 'kept' | 'fresh') => Promise<void>,
-): Promise<'kept' | 'fresh'> {
-  const kept = await median(call);
-  await use('fresh');
-  const fresh = await median(call);
-  if (kept > fresh + STEP) return 'fresh';
+  use: (policy: Connections) => Promise<void>,
+): Promise<Connections> {
   await use('kept');
-  return 'kept';
+  const kept = await timesOf(call);
+  await use('fresh');
+  const choice = chooseConnections(kept, await timesOf(call));
+  await use(choice);
+  return choice;
 }
 
-/** The median of a few calls after a first one, in milliseconds. */
-async function median(call: () => Promise<unknown>): Promise<number> {
+/** From the milliseconds that calls took each way. */
+export function chooseConnections(kept: readonly number[], fresh: readonly number[]): Connections {
+  return median(kept) > median(fresh) + STEP ? 'fresh' : 'kept';
+}
+
+/** The milliseconds that calls take after a first one. */
+async function timesOf(call: () => Promise<unknown>): Promise<number[]> {
   await call();
   const times: number[] = [];
   for (let sample = 0; sample < SAMPLES; sample += 1) {
@@ -95,5 +88,9 @@ async function median(call: () => Promise<unknown>): Promise<number> {
     await call();
     times.push(performance.now() - started);
   }
-  return times.sort((a, b) => a - b)[Math.floor(SAMPLES / 2)] ?? 0;
+  return times;
+}
+
+function median(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
 }

@@ -7,24 +7,25 @@ import type { Fact, Model } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
 import { WriteError, type Registry } from '../../reconcile/ports.ts';
 import { KeyedMutex } from '../../runtime/limiter.ts';
-import { CHUNK, ReadBatcher } from './batch.ts';
-import { MlflowClient, type ClientObserver } from './client.ts';
+import { unlessAborted } from './abort.ts';
+import { CHUNK, ReadBatcher, type Facts } from './batch.ts';
+import { MlflowClient, type ClientObserver, type PageSizes } from './client.ts';
 import { RegistryError } from './errors.ts';
 import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
+import { Snapshot } from './snapshot.ts';
 import { readAll, readChanges, readLive, reasonOf, unknownFrom } from './sweep.ts';
-import { Transport, type TransportOptions } from './transport.ts';
+import { CLOSED, Transport, type Connections, type TransportOptions } from './transport.ts';
 
 /** Below this many managed models only they are read; above, reading the whole registry takes fewer requests. */
 const FEW_MODELS = 400;
+/** As above, where every name takes two requests of its own (MLflow before `name IN`). */
+const FEW_WITHOUT_IN = 8;
 /** Full reads may take this share of the time; between them one request looks for changes. */
 const FULL_SHARE = 0.05;
-
-interface Known {
-  readonly fact: Fact<Model>;
-  /** When the reading began, by `performance.now()`: a later one wins. */
-  readonly asOf: number;
-}
+/** When more rows than one page changed, and few of them are ours, those are read instead. */
+const MOST_FOREIGN_CHANGES = 200;
+const SWEEP_DEADLINE = 10 * 60_000;
 
 export interface Sweep {
   readonly kind: 'Full' | 'Changes';
@@ -33,15 +34,25 @@ export interface Sweep {
   /** Milliseconds. */
   readonly duration: number;
   readonly requests: number;
-  /** Models whose state differs from what was known before. */
+  /** Models whose state was found to differ since the last sweep, by this one or by live readings. */
   readonly changed: readonly string[];
 }
+
+const TOO_SLOW: Unknown = {
+  kind: 'unknown',
+  reason: 'RegistryUnavailable',
+  message: `the registry could not be read within ${SWEEP_DEADLINE / 60_000} minutes`,
+};
+
+const UNREAD: Unknown = { kind: 'unknown', reason: 'RegistryUnavailable', message: 'the model was not read' };
+
+type Unknown = Extract<Fact<never>, { kind: 'unknown' }>;
 
 /** What is known of the server itself. */
 export interface RegistryHealth {
   readonly capabilities: Capabilities | undefined;
-  readonly failure: Extract<Fact<never>, { kind: 'unknown' }> | undefined;
-  readonly connections: 'kept' | 'fresh' | undefined;
+  readonly failure: Unknown | undefined;
+  readonly connections: Connections | undefined;
   readonly counts: { readonly models: number; readonly versions: number };
   readonly lastSweep: Sweep | undefined;
   /** Milliseconds since the epoch. */
@@ -49,11 +60,16 @@ export interface RegistryHealth {
 }
 
 export interface MlflowRegistryOptions extends TransportOptions {
+  /** Milliseconds for one call. Bulk reads have a deadline of their own. */
+  readonly timeout: number;
   /** Milliseconds between sweeps. */
   readonly sweepInterval: number;
   /** Names of the models that promotions manage now. */
   readonly managed: () => ReadonlySet<string>;
   readonly observer: ClientObserver;
+  /** One for all who write to the same server, so that each model has one writer at a time. */
+  readonly writers: KeyedMutex;
+  readonly pages?: PageSizes;
 }
 
 export class MlflowRegistry implements Registry {
@@ -61,12 +77,13 @@ export class MlflowRegistry implements Registry {
   readonly #transport: Transport;
   readonly #client: MlflowClient;
   readonly #batcher: ReadBatcher;
-  readonly #writers = new KeyedMutex();
   readonly #closing = new AbortController();
-  readonly #known = new Map<string, Known>();
+  readonly #sweeps = new KeyedMutex();
+  readonly #snapshot = new Snapshot();
   #capabilities: Capabilities | undefined;
-  #connections: 'kept' | 'fresh' | undefined;
-  #failure: Extract<Fact<never>, { kind: 'unknown' }> | undefined;
+  #connecting: Promise<Capabilities> | undefined;
+  #connections: Connections | undefined;
+  #failure: Unknown | undefined;
   #lastSweep: Sweep | undefined;
   #full: { time: number; at: number; duration: number; whole: boolean } | undefined;
   #watermark = 0;
@@ -74,40 +91,30 @@ export class MlflowRegistry implements Registry {
   constructor(options: MlflowRegistryOptions) {
     this.#options = options;
     this.#transport = new Transport(options);
-    this.#client = new MlflowClient(this.#transport, options.concurrency, options.observer);
+    this.#client = new MlflowClient(this.#transport, options);
     this.#batcher = new ReadBatcher((names) => this.#readMany(names));
   }
 
   get health(): RegistryHealth {
-    let versions = 0;
-    let models = 0;
-    for (const { fact } of this.#known.values()) {
-      if (fact.kind !== 'known') continue;
-      models += 1;
-      versions += fact.value.versions.size;
-    }
     return {
       capabilities: this.#capabilities,
       failure: this.#failure,
       connections: this.#connections,
-      counts: { models, versions },
+      counts: this.#snapshot.counts,
       lastSweep: this.#lastSweep,
       lastFull: this.#full?.time,
     };
   }
 
   snapshot(model: string): Fact<Model> | undefined {
-    const known = this.#known.get(model);
-    if (known !== undefined) return known.fact;
+    const known = this.#snapshot.get(model);
+    if (known !== undefined) return known;
     if (this.#full?.whole === true) return { kind: 'absent' };
     return this.#failure;
   }
 
-  async read(model: string, signal: AbortSignal): Promise<Fact<Model>> {
-    signal.throwIfAborted();
-    const fact = await this.#batcher.read(model);
-    signal.throwIfAborted();
-    return fact;
+  read(model: string, signal: AbortSignal): Promise<Fact<Model>> {
+    return this.#batcher.read(model, signal);
   }
 
   async write(model: string, action: Action, signal: AbortSignal): Promise<void> {
@@ -124,46 +131,76 @@ export class MlflowRegistry implements Registry {
   }
 
   exclusive<T>(model: string, work: () => Promise<T>): Promise<T> {
-    return this.#writers.run(model, work);
+    return this.#options.writers.run(model, work);
   }
 
   /**
    * Looks at the registry once: a full read while that is cheap or overdue, else at what changed.
-   * A failure is kept in `health`; what was known stays.
+   * A failure is kept in `health`; what was known stays. One sweep runs at a time.
    */
-  async sweep(signal: AbortSignal): Promise<Sweep | undefined> {
-    const ends = AbortSignal.any([signal, this.#closing.signal]);
+  sweep(signal: AbortSignal): Promise<Sweep | undefined> {
+    return this.#sweeps.run('', () => this.#sweep(signal));
+  }
+
+  /** Ends readings at once; writes that are under way may end. */
+  async close(): Promise<void> {
+    this.#closing.abort(new RegistryError('transient', CLOSED));
+    await this.#transport.close();
+  }
+
+  async #sweep(signal: AbortSignal): Promise<Sweep | undefined> {
+    const deadline = AbortSignal.timeout(SWEEP_DEADLINE);
+    const ends = AbortSignal.any([signal, this.#closing.signal, deadline]);
     try {
-      this.#capabilities ??= await this.#connect(ends);
-      const sweep = await (this.#fullIsDue() ? this.#sweepAll(ends) : this.#sweepChanges(ends));
-      this.#lastSweep = sweep;
+      // After a failure it may be another server than before; without models to read this is the only look.
+      const again = this.#failure !== undefined || this.#options.managed().size === 0;
+      await this.#connected(ends, again);
+      this.#lastSweep = await this.#look(ends);
       this.#failure = undefined;
-      return sweep;
+      return this.#lastSweep;
     } catch (error) {
-      ends.throwIfAborted();
-      this.#failure = unknownFrom(error);
+      signal.throwIfAborted();
+      this.#failure = deadline.aborted ? TOO_SLOW : unknownFrom(error);
       return undefined;
     }
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort(new Error('the registry was closed'));
-    await this.#transport.close();
+  /** What the server is; asked once for all who want to know. */
+  #connected(signal: AbortSignal, again = false): Promise<Capabilities> {
+    if (this.#capabilities !== undefined && !again) return Promise.resolve(this.#capabilities);
+    this.#connecting ??= this.#connect().finally(() => (this.#connecting = undefined));
+    return unlessAborted(this.#connecting, signal);
   }
 
-  async #connect(signal: AbortSignal): Promise<Capabilities> {
+  async #connect(): Promise<Capabilities> {
+    const signal = this.#closing.signal;
     const capabilities = await probe(this.#client, this.#options.workspace, signal);
     this.#connections ??= await measureConnections(
-      () => this.#client.text('/health', signal),
+      () => this.#client.ping(signal),
       (policy) => this.#transport.useConnections(policy),
     );
+    this.#capabilities = capabilities;
     return capabilities;
+  }
+
+  async #look(signal: AbortSignal): Promise<Sweep> {
+    const began = performance.now();
+    const requests = this.#client.requests;
+    const kind = !this.#fullIsDue() && (await this.#lookForChanges(began, signal)) ? 'Changes' : 'Full';
+    if (kind === 'Full') await this.#lookAtAll(signal);
+    return {
+      kind,
+      time: Date.now(),
+      duration: performance.now() - began,
+      requests: this.#client.requests - requests,
+      changed: this.#snapshot.takeChanges(),
+    };
   }
 
   #fullIsDue(): boolean {
     if (this.#full === undefined) return true;
     const managed = this.#options.managed();
-    if (!this.#full.whole && [...managed].some((name) => !this.#known.has(name))) return true;
+    if (!this.#full.whole && [...managed].some((name) => !this.#snapshot.has(name))) return true;
     const age = performance.now() - this.#full.at;
     return (
       age >= this.#full.duration / FULL_SHARE ||
@@ -171,76 +208,62 @@ export class MlflowRegistry implements Registry {
     );
   }
 
-  async #sweepAll(signal: AbortSignal): Promise<Sweep> {
+  async #lookAtAll(signal: AbortSignal): Promise<void> {
     const asOf = performance.now();
-    const requests = this.#client.requests;
     const managed = [...this.#options.managed()];
-    const whole = managed.length > FEW_MODELS;
+    const whole = managed.length > (this.#inOperator ? FEW_MODELS : FEW_WITHOUT_IN);
     const filters = whole
       ? [undefined]
       : nameFilters(managed, { inOperator: this.#inOperator, chunk: FEW_MODELS });
-    const models = await readAll(this.#client, filters, signal);
-    const names = new Set([...models.keys(), ...(whole ? this.#known.keys() : managed)]);
-    const changed = [...names].filter((name) => this.#learn(name, factOf(models.get(name)), asOf));
-    const duration = performance.now() - asOf;
-    this.#full = { time: Date.now(), at: performance.now(), duration, whole };
-    this.#advanceWatermark(models);
-    return { kind: 'Full', time: Date.now(), duration, requests: this.#client.requests - requests, changed };
+    const facts = await readAll(this.#client, filters, signal);
+    for (const [name, fact] of facts) this.#snapshot.learn(name, fact, asOf);
+    for (const name of managed) if (!facts.has(name)) this.#snapshot.learn(name, { kind: 'absent' }, asOf);
+    this.#forgetUnmanaged(facts, whole);
+    this.#full = { time: Date.now(), at: performance.now(), duration: performance.now() - asOf, whole };
+    for (const fact of facts.values()) {
+      if (fact.kind === 'known') this.#watermark = Math.max(this.#watermark, fact.value.lastUpdatedTimestamp);
+    }
   }
 
-  async #sweepChanges(signal: AbortSignal): Promise<Sweep> {
-    const asOf = performance.now();
-    const requests = this.#client.requests;
-    const models = await readChanges(
+  /** What a narrowed sweep does not read, and what is gone, would otherwise stay known as it once was. */
+  #forgetUnmanaged(facts: ReadonlyMap<string, unknown>, whole: boolean): void {
+    const managed = this.#options.managed();
+    for (const name of this.#snapshot.names()) {
+      if (!managed.has(name) && !(whole && facts.has(name))) this.#snapshot.forget(name);
+    }
+  }
+
+  /** False when a full read is the better way. */
+  async #lookForChanges(asOf: number, signal: AbortSignal): Promise<boolean> {
+    const whole = this.#full?.whole === true;
+    const { facts, watermark, complete } = await readChanges(
       this.#client,
-      (name) => valueOf(this.#known.get(name)?.fact),
-      this.#watermark,
       {
+        known: (name) => updatedAt(this.#snapshot.get(name)),
+        watermark: this.#watermark,
         inOperator: this.#inOperator,
-        only: this.#full?.whole === true ? undefined : this.#options.managed(),
+        only: whole ? undefined : { names: this.#options.managed(), most: MOST_FOREIGN_CHANGES },
       },
       signal,
     );
-    const changed = [...models]
-      .filter(([name, model]) => this.#learn(name, factOf(model), asOf))
-      .map(([name]) => name);
-    this.#advanceWatermark(models);
-    const duration = performance.now() - asOf;
-    return {
-      kind: 'Changes',
-      time: Date.now(),
-      duration,
-      requests: this.#client.requests - requests,
-      changed,
-    };
+    for (const [name, fact] of facts) this.#snapshot.learn(name, fact, asOf);
+    this.#watermark = watermark;
+    return complete;
   }
 
-  async #readMany(names: readonly string[]): Promise<ReadonlyMap<string, Fact<Model>>> {
+  async #readMany(names: readonly string[]): Promise<Facts> {
     const asOf = performance.now();
     const signal = this.#closing.signal;
-    if (this.#capabilities === undefined && this.#failure !== undefined) return all(names, this.#failure);
-    let facts: ReadonlyMap<string, Fact<Model>>;
+    const failure = this.#failure;
+    if (this.#capabilities === undefined && failure !== undefined) return () => failure;
     try {
-      this.#capabilities ??= await this.#connect(signal);
-      facts = await readLive(this.#client, names, { inOperator: this.#inOperator, chunk: CHUNK }, signal);
+      const { inOperator } = await this.#connected(signal);
+      const read = await readLive(this.#client, names, { inOperator, chunk: CHUNK }, signal);
+      for (const [name, fact] of read) if (fact.kind !== 'unknown') this.#snapshot.learn(name, fact, asOf);
+      return (name) => read.get(name) ?? UNREAD;
     } catch (error) {
-      return all(names, unknownFrom(error));
-    }
-    for (const [name, fact] of facts) if (fact.kind !== 'unknown') this.#learn(name, fact, asOf);
-    return facts;
-  }
-
-  /** Takes a reading into the snapshot, unless a later one is there. Tells whether it says something new. */
-  #learn(name: string, fact: Fact<Model>, asOf: number): boolean {
-    const known = this.#known.get(name);
-    if (known !== undefined && known.asOf > asOf) return false;
-    this.#known.set(name, { fact, asOf });
-    return known === undefined || !sameState(known.fact, fact);
-  }
-
-  #advanceWatermark(models: ReadonlyMap<string, Model>): void {
-    for (const { lastUpdatedTimestamp } of models.values()) {
-      this.#watermark = Math.max(this.#watermark, lastUpdatedTimestamp);
+      const unknown = unknownFrom(error);
+      return () => unknown;
     }
   }
 
@@ -290,34 +313,6 @@ export class MlflowRegistry implements Registry {
   }
 }
 
-function all(names: readonly string[], fact: Fact<Model>): Map<string, Fact<Model>> {
-  return new Map(names.map((name) => [name, fact]));
-}
-
-function factOf(model: Model | undefined): Fact<Model> {
-  return model === undefined ? { kind: 'absent' } : { kind: 'known', value: model };
-}
-
-function valueOf(fact: Fact<Model> | undefined): Model | undefined {
-  return fact?.kind === 'known' ? fact.value : undefined;
-}
-
-function sameState(a: Fact<Model>, b: Fact<Model>): boolean {
-  if (a.kind !== 'known' || b.kind !== 'known') return a.kind === b.kind;
-  return fingerprint(a.value) === fingerprint(b.value);
-}
-
-function fingerprint(model: Model): string {
-  return JSON.stringify([
-    model.lastUpdatedTimestamp,
-    [...model.tags],
-    [...model.aliases],
-    [...model.versions.values()].map((version) => [
-      version.version,
-      version.stage,
-      version.status,
-      version.description,
-      [...version.tags],
-    ]),
-  ]);
+function updatedAt(fact: Fact<Model> | undefined): number | undefined {
+  return fact?.kind === 'known' ? fact.value.lastUpdatedTimestamp : undefined;
 }

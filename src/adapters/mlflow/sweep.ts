@@ -2,7 +2,7 @@
  * Reading a registry in bulk. MLflow's model search knows aliases, its version search knows stages; joined by
  * name they are the whole state. Neither has a "changed since", but models can be had newest first.
  */
-import type { Fact, Model, UnknownReason } from '../../domain/observed.ts';
+import { isPrompt, type Fact, type Model, type UnknownReason } from '../../domain/observed.ts';
 import { RegistryError } from './errors.ts';
 import type { MlflowClient } from './client.ts';
 import { nameFilters } from './filters.ts';
@@ -11,45 +11,65 @@ import { toModel, type WireModel, type WireVersion } from './wire.ts';
 /** A commit becomes visible after its timestamp was taken: this much of the past is looked at again (facts 2.7). */
 export const OVERLAP = 60_000;
 
-type Names = ReadonlySet<string>;
+type Facts = Map<string, Fact<Model>>;
 
-/** Models by name, of the whole registry or of these names alone. */
+/** The models of the whole registry, or those that these filters find. */
 export async function readAll(
   client: MlflowClient,
   filters: readonly (string | undefined)[],
   signal: AbortSignal,
-): Promise<Map<string, Model>> {
+): Promise<Facts> {
   const models: WireModel[] = [];
   const versions = new Map<string, WireVersion[]>();
   for (const filter of filters) {
-    for await (const model of client.models(filter, signal)) models.push(model);
-    for await (const version of client.versions(filter, signal)) group(versions, version);
+    for await (const model of client.models({ filter, bulk: true }, signal)) models.push(model);
+    for await (const version of client.versions({ filter, bulk: true }, signal)) group(versions, version);
   }
-  return new Map(models.map((model) => [model.name, toModel(model, versions.get(model.name) ?? [])]));
+  return new Map(models.map((model) => [model.name, join(model, versions.get(model.name))]));
+}
+
+export interface ChangesOptions {
+  /** When the model was last updated, as far as it is known. */
+  readonly known: (name: string) => number | undefined;
+  readonly watermark: number;
+  readonly inOperator: boolean;
+  /** Looks only at these models, and at no more rows than `most`. */
+  readonly only?: { readonly names: ReadonlySet<string>; readonly most: number } | undefined;
+}
+
+export interface Changes {
+  readonly facts: Facts;
+  /** The watermark to look from next time. */
+  readonly watermark: number;
+  /** False when more changed than was looked at. */
+  readonly complete: boolean;
 }
 
 /** Models that changed since the watermark, read whole. Alias and tag changes move no timestamp and are not seen. */
 export async function readChanges(
   client: MlflowClient,
-  known: (name: string) => Model | undefined,
-  watermark: number,
-  options: { readonly inOperator: boolean; readonly only: Names | undefined },
+  { known, watermark, inOperator, only }: ChangesOptions,
   signal: AbortSignal,
-): Promise<Map<string, Model>> {
+): Promise<Changes> {
   const changed = new Map<string, WireModel>();
+  let newest = watermark;
+  let rows = 0;
   for await (const model of client.recentModels(signal)) {
     const updated = model.last_updated_timestamp ?? 0;
     if (updated < watermark - OVERLAP) break;
-    if (options.only !== undefined && !options.only.has(model.name)) continue;
-    if (known(model.name)?.lastUpdatedTimestamp !== updated) changed.set(model.name, model);
+    newest = Math.max(newest, updated);
+    if (only === undefined || only.names.has(model.name)) {
+      if (known(model.name) !== updated) changed.set(model.name, model);
+    }
+    rows += 1;
+    if (rows === only?.most) return { facts: new Map(), watermark: newest, complete: false };
   }
-  if (changed.size === 0) return new Map();
-  const filters = nameFilters([...changed.keys()], { inOperator: options.inOperator, chunk: 1_000 });
   const versions = new Map<string, WireVersion[]>();
-  for (const filter of filters) {
-    for await (const version of client.versions(filter, signal)) group(versions, version);
+  for (const filter of nameFilters([...changed.keys()], { inOperator, chunk: 1_000 })) {
+    for await (const version of client.versions({ filter, bulk: true }, signal)) group(versions, version);
   }
-  return new Map([...changed].map(([name, model]) => [name, toModel(model, versions.get(name) ?? [])]));
+  const facts = [...changed].map(([name, model]) => [name, join(model, versions.get(name))] as const);
+  return { facts: new Map(facts), watermark: newest, complete: true };
 }
 
 /** A live reading of a few models. What a search leaves out is asked for by name before it counts as absent. */
@@ -58,21 +78,20 @@ export async function readLive(
   names: readonly string[],
   options: { readonly inOperator: boolean; readonly chunk: number },
   signal: AbortSignal,
-): Promise<Map<string, Fact<Model>>> {
+): Promise<Facts> {
   const filters = nameFilters(names, options);
+  const search = (filter: string) => ({ filter, bulk: false });
   const [models, versions] = await Promise.all([
-    Promise.all(filters.map((filter) => collect(client.models(filter, signal)))),
-    Promise.all(filters.map((filter) => collect(client.versions(filter, signal)))),
+    Promise.all(filters.map((filter) => Array.fromAsync(client.models(search(filter), signal)))),
+    Promise.all(filters.map((filter) => Array.fromAsync(client.versions(search(filter), signal)))),
   ]);
   const byName = new Map(models.flat().map((model) => [model.name, model]));
   const grouped = new Map<string, WireVersion[]>();
   for (const version of versions.flat()) group(grouped, version);
   const facts = names.map(async (name): Promise<[string, Fact<Model>]> => {
     const model = byName.get(name);
-    return [
-      name,
-      model === undefined ? await readByName(client, name, signal) : known(model, grouped.get(name)),
-    ];
+    const fact = model === undefined ? undefined : join(model, grouped.get(name));
+    return [name, fact?.kind === 'known' ? fact : await readByName(client, name, signal)];
   });
   return new Map(await Promise.all(facts));
 }
@@ -82,20 +101,26 @@ async function readByName(client: MlflowClient, name: string, signal: AbortSigna
   try {
     const model = await client.model(name, signal);
     const [filter] = nameFilters([name], { inOperator: false, chunk: 1 });
-    return known(model, await collect(client.versions(filter, signal)));
+    const found = await Array.fromAsync(client.versions({ filter, bulk: false }, signal));
+    return join(
+      model,
+      found.filter((version) => version.name === name),
+    );
   } catch (error) {
     if (error instanceof RegistryError && error.notFound) return { kind: 'absent' };
     return unknownFrom(error);
   }
 }
 
-function known(model: WireModel, versions: readonly WireVersion[] = []): Fact<Model> {
+/** Models and versions are two readings: a version that only the first of them names was not read. */
+function join(wire: WireModel, versions: readonly WireVersion[] = []): Fact<Model> {
+  const model = toModel(wire, versions);
+  const missing = (wire.latest_versions ?? []).find(({ version }) => !model.versions.has(version));
+  if (missing === undefined || isPrompt(model)) return { kind: 'known', value: model };
   return {
-    kind: 'known',
-    value: toModel(
-      model,
-      versions.filter((version) => version.name === model.name),
-    ),
+    kind: 'unknown',
+    reason: 'RegistryUnavailable',
+    message: `version ${missing.version} of model ${wire.name} is left out when versions are searched; it was just deleted, or our credentials may not read it`,
   };
 }
 
@@ -117,12 +142,6 @@ export function reasonOf(error: RegistryError): UnknownReason {
     default:
       return error.errorClass satisfies never;
   }
-}
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const result: T[] = [];
-  for await (const item of items) result.push(item);
-  return result;
 }
 
 function group(groups: Map<string, WireVersion[]>, version: WireVersion): void {

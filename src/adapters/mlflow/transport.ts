@@ -1,6 +1,6 @@
 /** The one door to undici: HTTP to one registry, with its credentials, deadlines and limits. */
 import { Agent, EnvHttpProxyAgent, request as send, type Dispatcher } from 'undici';
-import { classify, classifyFailure, plainText, RegistryError } from './errors.ts';
+import { classify, classifyFailure, RegistryError } from './errors.ts';
 
 export type Credentials =
   | { readonly kind: 'none' }
@@ -22,8 +22,6 @@ export interface TransportOptions {
   readonly credentials: () => Promise<Credentials>;
   readonly tls: () => Promise<Tls>;
   readonly workspace: string | undefined;
-  /** Milliseconds for one call. */
-  readonly timeout: number;
   readonly concurrency: number;
   /** Whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured. */
   readonly proxy: boolean;
@@ -36,26 +34,33 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | readonly string[]>>;
   /** Sent as JSON; MLflow wants a body on DELETE too. */
   readonly body?: unknown;
-  /** Milliseconds; the transport's own when absent. */
-  readonly timeout?: number;
+  /** Milliseconds until the whole answer must be here. */
+  readonly timeout: number;
 }
 
-export interface TextAnswer {
+export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
   readonly retryAfter: string | undefined;
 }
 
-const LARGEST_ANSWER = 512 * 1024 * 1024;
+/** Whether connections are kept between calls, or made anew for each. */
+export type Connections = 'kept' | 'fresh';
+
+/** A page of 50,000 versions takes about 25 MiB. */
+const LARGEST_ANSWER = 256 * 1024 * 1024;
 /** uvicorn closes idle connections after 5 s; a write must not meet a connection that is closing. */
 const KEEP_ALIVE = 3_000;
+
+export const CLOSED = 'the connection to the registry was closed';
 
 export class Transport {
   readonly #options: TransportOptions;
   #dispatcher: Promise<Dispatcher> | undefined;
-  #policy: 'kept' | 'fresh' = 'kept';
+  #policy: Connections = 'kept';
   #requests = 0;
+  #closed = false;
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -66,38 +71,27 @@ export class Transport {
     return this.#requests;
   }
 
-  /** Whether connections are kept or made anew for each call. */
-  async useConnections(policy: 'kept' | 'fresh'): Promise<void> {
-    const old = this.#dispatcher;
+  async useConnections(policy: Connections): Promise<void> {
+    if (policy === this.#policy) return;
     this.#policy = policy;
-    this.#dispatcher = undefined;
-    await (await old)?.close();
+    await this.#forgetConnections();
   }
 
   /**
-   * Sends one call and reads a JSON answer.
-   * @throws RegistryError for every other outcome; the signal's reason when it aborts.
+   * Sends one call and reads its answer whole.
+   * @throws RegistryError for every outcome but a 200; the signal's reason when it aborts.
    */
-  async json(call: Call, signal: AbortSignal): Promise<unknown> {
-    const answer = await this.text(call, signal);
+  async send(call: Call, signal: AbortSignal): Promise<Answer> {
+    const answer = await this.#exchange(call, signal);
     if (answer.status !== 200) throw classify(answer);
-    try {
-      return JSON.parse(answer.body) as unknown;
-    } catch {
-      throw new RegistryError(
-        'transient',
-        `the answer is not JSON (${answer.contentType || 'no content type'}: ${plainText(answer.body)}); is a gateway in between?`,
-        { status: answer.status, ambiguous: true },
-      );
-    }
+    return answer;
   }
 
-  /** Sends one call and reads the answer as text, whatever its status. */
-  async text(call: Call, signal: AbortSignal): Promise<TextAnswer> {
-    const { uri, workspace, timeout } = this.#options;
-    const dispatcher = await this.#connections();
+  async #exchange(call: Call, signal: AbortSignal): Promise<Answer> {
+    const { uri, workspace } = this.#options;
     const authorization = authorizationOf(await this.#options.credentials());
-    const deadline = AbortSignal.timeout(call.timeout ?? timeout);
+    const dispatcher = await this.#connections();
+    const deadline = AbortSignal.timeout(call.timeout);
     this.#requests += 1;
     try {
       const response = await send(`${uri}${call.path}${queryOf(call.query)}`, {
@@ -122,35 +116,53 @@ export class Transport {
     } catch (error) {
       signal.throwIfAborted();
       if (deadline.aborted) {
-        throw new RegistryError('transient', `no answer within ${(call.timeout ?? timeout) / 1_000} s`, {
+        throw new RegistryError('transient', `no answer within ${call.timeout / 1_000} s`, {
           cause: error,
           ambiguous: true,
         });
       }
-      throw classifyFailure(error);
+      const failure = classifyFailure(error);
+      // The authority may have been replaced since it was read.
+      if (failure.errorClass === 'permanent' && !failure.ambiguous) void this.#forgetConnections();
+      throw failure;
     }
   }
 
+  /** Takes no more calls; those that are under way end first, by their own deadlines at the latest. */
   async close(): Promise<void> {
-    await (await this.#dispatcher)?.destroy();
+    this.#closed = true;
+    await this.#forgetConnections();
+  }
+
+  async #forgetConnections(): Promise<void> {
+    const old = this.#dispatcher;
+    this.#dispatcher = undefined;
+    await old?.then(
+      (dispatcher) => dispatcher.close(),
+      () => undefined,
+    );
   }
 
   #connections(): Promise<Dispatcher> {
-    this.#dispatcher ??= this.#options.tls().then(
-      (tls) => createDispatcher(tls, this.#options, this.#policy),
-      (error: unknown) => {
-        this.#dispatcher = undefined;
-        throw error;
-      },
-    );
+    if (this.#closed) return Promise.reject(new RegistryError('transient', CLOSED));
+    this.#dispatcher ??= this.#connect();
     return this.#dispatcher;
+  }
+
+  async #connect(): Promise<Dispatcher> {
+    try {
+      return createDispatcher(await this.#options.tls(), this.#options, this.#policy);
+    } catch (error) {
+      this.#dispatcher = undefined;
+      throw error;
+    }
   }
 }
 
 function createDispatcher(
   tls: Tls,
   { concurrency, proxy }: TransportOptions,
-  policy: 'kept' | 'fresh',
+  policy: Connections,
 ): Dispatcher {
   const connect = {
     timeout: 10_000,
@@ -170,7 +182,14 @@ function createDispatcher(
     headersTimeout: 0,
     bodyTimeout: 0,
   };
-  return proxy ? new EnvHttpProxyAgent({ ...options, requestTls: connect }) : new Agent(options);
+  if (!proxy) return new Agent(options);
+  try {
+    return new EnvHttpProxyAgent({ ...options, requestTls: connect });
+  } catch (error) {
+    throw new RegistryError('permanent', 'HTTP_PROXY or HTTPS_PROXY is not the address of a proxy', {
+      cause: error,
+    });
+  }
 }
 
 function authorizationOf(credentials: Credentials): string | undefined {
@@ -180,7 +199,8 @@ function authorizationOf(credentials: Credentials): string | undefined {
     case 'basic':
       return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
     case 'bearer':
-      return `Bearer ${credentials.token}`;
+      if (/^[\x21-\x7e]+$/.test(credentials.token)) return `Bearer ${credentials.token}`;
+      throw new RegistryError('unauthorised', 'the token is empty, or holds characters that no token has');
     default:
       return credentials satisfies never;
   }

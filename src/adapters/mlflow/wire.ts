@@ -1,7 +1,7 @@
 /** MLflow's answers: checked at the edge, then turned into our own values. Unset fields are omitted on the wire. */
 import { Ajv, type JSONSchemaType, type ValidateFunction } from 'ajv';
 import type { Model, Stage, Version } from '../../domain/observed.ts';
-import { RegistryError } from './errors.ts';
+import { plainText, RegistryError } from './errors.ts';
 
 export interface WireTag {
   key: string;
@@ -27,9 +27,11 @@ export interface WireModel {
   last_updated_timestamp?: number;
   tags?: WireTag[];
   aliases?: { alias: string; version: string }[];
+  /** The highest version of each stage. */
+  latest_versions?: { version: string }[];
 }
 
-interface Page<T> {
+export interface Page<T> {
   items: T[];
   next: string | undefined;
 }
@@ -77,10 +79,16 @@ const model: JSONSchemaType<WireModel> = {
         properties: { alias: { type: 'string' }, version: { type: 'string' } },
       },
     },
+    latest_versions: {
+      type: 'array',
+      nullable: true,
+      items: { type: 'object', required: ['version'], properties: { version: { type: 'string' } } },
+    },
   },
 };
 
-const ajv = new Ajv({ coerceTypes: false });
+/** Fields that we do not use are dropped: in bulk they are most of an answer. */
+const ajv = new Ajv({ removeAdditional: 'all' });
 
 const modelAnswer = ajv.compile<{ registered_model: WireModel }>({
   type: 'object',
@@ -108,6 +116,27 @@ const serverInfoAnswer = ajv.compile<{ workspaces_enabled?: boolean }>({
   type: 'object',
   properties: { workspaces_enabled: { type: 'boolean', nullable: true } },
 });
+
+/** @throws RegistryError when the answer is no JSON: then something in between has answered. */
+export function parseJson({ body, contentType }: { body: string; contentType: string }): unknown {
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    const words = `${contentType || 'no content type'}: ${plainText(body)}`;
+    throw new RegistryError('transient', `the answer is not JSON (${words}); is a gateway in between?`, {
+      ambiguous: true,
+    });
+  }
+}
+
+export function readServerVersion({ body }: { body: string }): string {
+  const version = body.trim();
+  if (/^\d+\.\d+[\w.+-]{0,40}$/.test(version)) return version;
+  throw new RegistryError(
+    'permanent',
+    `this is not an MLflow server, or its address lacks a path prefix (GET /version answers: ${plainText(body)})`,
+  );
+}
 
 export function readModel(answer: unknown): WireModel {
   return checked(modelAnswer, answer).registered_model;
