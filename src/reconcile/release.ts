@@ -48,7 +48,9 @@ export async function release(
       signal,
     );
     if (failure !== undefined) return { done: false, applied, message: failure.message };
-    await removeMarks(input, observed.value, options, signal);
+    if (!(await removeMarks(input, observed.value, options, signal))) {
+      return { done: false, applied, message: 'this process may no longer write; another one goes on' };
+    }
     return {
       done: true,
       applied,
@@ -57,14 +59,16 @@ export async function release(
   });
 }
 
+/** False when we may not write any more. */
 async function removeMarks(
   { promotion, registry, owner }: ReleaseInput,
   model: Model,
-  { unmarked }: PassOptions,
+  { unmarked, fence }: PassOptions,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const targets = promotion.targets.map((target) => target.id);
   for (const mark of unmarksFor(targets, model, owner)) {
+    if (!fence() || signal.aborted) return false;
     try {
       await registry.mark(promotion.model, mark, signal);
     } catch (error) {
@@ -72,4 +76,5 @@ async function removeMarks(
       unmarked(`tag ${mark.key}: ${error.message}`);
     }
   }
+  return true;
 }

@@ -1,5 +1,5 @@
 /** Whatever the registry and the promotion: plans lead to what is declared, and touch nothing else. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expectationBroken, isDone, simulate, type Action } from '../../../src/domain/action.ts';
 import type { Promotion } from '../../../src/domain/desired.ts';
@@ -30,9 +30,7 @@ const version = fc.record({
 });
 
 const model: fc.Arbitrary<ModelSpec> = fc.record({
-  versions: fc.dictionary(fc.constantFrom(...NUMBERS), version) as fc.Arbitrary<
-    ModelSpec['versions'] & object
-  >,
+  versions: fc.dictionary(fc.constantFrom(...NUMBERS), version),
   aliases: fc.dictionary(fc.constantFrom(...ALIASES), fc.constantFrom(...NUMBERS)),
 });
 
