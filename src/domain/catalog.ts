@@ -17,6 +17,8 @@ export interface Entry {
   readonly author: string | undefined;
   /** Mistakes in the document as it stands now; the last good one still holds the claims. */
   readonly problems: readonly Problem[];
+  /** The revision at which the document as it stands was first seen, good or not. */
+  readonly attempted: string;
 }
 
 export interface RegistryEntry {
@@ -33,6 +35,13 @@ export interface Catalog {
   /** Everything wrong in the source as it stands. */
   readonly problems: readonly Problem[];
   readonly ignored: number;
+  /** Why a revision was not believed where it removes things; undefined when there was no doubt. */
+  readonly held: Held | undefined;
+}
+
+export interface Held {
+  readonly reason: 'EmptySource' | 'UnreadableFile';
+  readonly revision: string;
 }
 
 export const EMPTY_CATALOG: Catalog = {
@@ -41,6 +50,7 @@ export const EMPTY_CATALOG: Catalog = {
   registries: new Map(),
   problems: [],
   ignored: 0,
+  held: undefined,
 };
 
 export interface Advance {
@@ -49,8 +59,6 @@ export interface Advance {
   readonly changed: readonly string[];
   /** What is declared no more, or declared for another model. */
   readonly removed: readonly Entry[];
-  /** Why removals were not believed; undefined when there was no doubt. */
-  readonly held: 'EmptySource' | 'UnreadableFile' | undefined;
 }
 
 export interface AdvanceOptions {
@@ -61,12 +69,8 @@ export interface AdvanceOptions {
 
 export function advance(previous: Catalog, listing: Listing, options: AdvanceOptions): Advance {
   if (isEmpty(listing) && previous.entries.size > 0 && !options.allowEmpty) {
-    return {
-      catalog: { ...previous, ignored: listing.ignored },
-      changed: [],
-      removed: [],
-      held: 'EmptySource',
-    };
+    const held: Held = { reason: 'EmptySource', revision: listing.revision };
+    return { catalog: { ...previous, ignored: listing.ignored, held }, changed: [], removed: [] };
   }
   const unreadable = new Set(listing.problems.filter(isUnreadable).map((problem) => problem.file));
   const entries = new Map<string, Entry>();
@@ -84,7 +88,7 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
     }
     const problems = problemsOf(key, entry, listing.problems);
     if (problems.length === 0 && unreadable.size === 0) removed.push(entry);
-    else entries.set(key, { ...entry, problems });
+    else entries.set(key, withProblems(entry, problems, listing.revision));
     doubted ||= problems.length === 0 && unreadable.size > 0;
   }
   return {
@@ -94,12 +98,12 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
       registries: nextRegistries(previous, listing, unreadable.size > 0),
       problems: listing.problems,
       ignored: listing.ignored,
+      held: doubted ? { reason: 'UnreadableFile', revision: listing.revision } : undefined,
     },
     changed: [...entries]
       .filter(([key, entry]) => differs(previous.entries.get(key), entry))
       .map(([key]) => key),
     removed,
-    held: doubted ? 'UnreadableFile' : undefined,
   };
 }
 
@@ -114,7 +118,13 @@ export function remember(
     location: undefined,
     author: undefined,
     problems: [],
+    attempted: provenance.revision,
   };
+}
+
+function withProblems(entry: Entry, problems: readonly Problem[], revision: string): Entry {
+  const same = canonicalJson(entry.problems) === canonicalJson(problems);
+  return { ...entry, problems, attempted: same ? entry.attempted : revision };
 }
 
 function isEmpty(listing: Listing): boolean {
@@ -135,7 +145,7 @@ function nextEntry(
   const key = `${object.metadata.namespace}/${object.metadata.name}`;
   const before = entries.get(key);
   if (before !== undefined && sameContent(before.document, object))
-    return { ...before, location, problems: [] };
+    return { ...before, location, problems: [], attempted: before.promotion.revision };
   const generation = (before?.promotion.generation ?? 0) + 1;
   return {
     promotion: toPromotion(object, { uid: uidOf(key), generation, revision }),
@@ -143,6 +153,7 @@ function nextEntry(
     location,
     author,
     problems: [],
+    attempted: revision,
   };
 }
 
@@ -186,7 +197,7 @@ function keyOf({ namespace, name }: { namespace: string; name: string }): string
 }
 
 /** Another model or registry under the same name is a removal and an addition. */
-function samePlace(a: Promotion, b: Promotion): boolean {
+export function samePlace(a: Promotion, b: Promotion): boolean {
   return a.model === b.model && a.registry === b.registry;
 }
 

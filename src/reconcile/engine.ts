@@ -5,7 +5,7 @@
 import type { Listing, Problem } from '../api/listing.ts';
 import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
 import { severity } from '../api/reasons.ts';
-import { advance, EMPTY_CATALOG, remember, type Catalog, type Entry } from '../domain/catalog.ts';
+import { advance, EMPTY_CATALOG, remember, samePlace, type Catalog, type Entry } from '../domain/catalog.ts';
 import { claimedVersions, findConflict, type Claimant } from '../domain/claims.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
@@ -55,7 +55,7 @@ export class Engine {
       const key = keyOf(document.metadata);
       const { status } = document;
       const generation = document.metadata.generation ?? 0;
-      const revision = status?.lastAttemptedRevision ?? '';
+      const revision = revisionOf(status);
       entries.set(key, remember(document, { uid: this.#options.uidOf(key), generation, revision }));
       if (status !== undefined) this.#statuses.set(key, status);
     }
@@ -66,16 +66,16 @@ export class Engine {
   async accept(listing: Listing): Promise<string[]> {
     const { allowEmpty, uidOf, observer, registries } = this.#options;
     const before = this.#catalog;
-    const { catalog, changed, removed, held } = advance(before, listing, { allowEmpty, uidOf });
+    const { catalog, changed, removed } = advance(before, listing, { allowEmpty, uidOf });
     this.#catalog = catalog;
-    if (held === 'EmptySource') {
+    if (catalog.held?.reason === 'EmptySource') {
       observer.warn(
         { revision: listing.revision },
         'the source holds no manifest any more; nothing is changed unless --allow-empty is given',
       );
       return [];
     }
-    if (held === 'UnreadableFile') {
+    if (catalog.held?.reason === 'UnreadableFile') {
       observer.warn(
         { revision: listing.revision },
         'a file cannot be read, so nothing is removed at this revision',
@@ -87,10 +87,12 @@ export class Engine {
     }
     for (const entry of removed) this.#leave(entry);
     await registries.update(catalog.registries);
+    const formerClaimants = this.#claimants;
     this.#indexClaims();
     for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()]))
       this.#options.onStatus(key);
-    return this.#withRivals([...changed, ...removed.map((entry) => entry.promotion.key)]);
+    const keys = [...changed, ...removed.map((entry) => entry.promotion.key)];
+    return withRivals(keys, [formerClaimants, this.#claimants]);
   }
 
   /** Keys of the promotions that a registry's models concern; of all its models when none are named. */
@@ -116,16 +118,18 @@ export class Engine {
     const entry = this.#catalog.entries.get(key);
     if (entry === undefined) return done ? { kind: 'OnChange' } : { kind: 'Retry' };
     const started = performance.now();
+    const previous = this.#statuses.get(key);
     const finding = await this.#look(entry, signal);
-    const { author, promotion } = entry;
+    const { author, promotion, attempted } = entry;
     const outcome = summarise({
       promotion,
-      previous: this.#statuses.get(key),
+      previous,
       finding,
+      attempted,
       author,
       now: this.#options.now(),
     });
-    this.#report(key, finding, outcome, (performance.now() - started) / 1_000);
+    this.#report(promotion, finding, outcome, (performance.now() - started) / 1_000);
     return done ? outcome.next : { kind: 'Retry' };
   }
 
@@ -197,18 +201,29 @@ export class Engine {
     };
   }
 
-  #report(key: string, finding: Finding, { status, events }: Outcome, seconds: number): void {
+  #report(promotion: Promotion, finding: Finding, { status, events }: Outcome, seconds: number): void {
     const { observer } = this.#options;
     const ready = status.conditions?.find((condition) => condition.type === 'Ready');
     const reason = ready?.reason as Parameters<typeof severity>[0] | undefined;
     observer.reconciled(reason === undefined ? 'waiting' : severity(reason), seconds);
     const applied = finding.kind === 'Planned' ? (finding.attempt?.applied ?? []) : [];
     for (const action of applied) observer.applied(action.kind, action.cause);
-    for (const event of events) logEvent(observer, key, event);
-    this.#remember(key, status);
+    for (const event of events) logEvent(observer, promotion.key, event);
+    this.#remember(promotion, status);
   }
 
-  #remember(key: string, status: ModelPromotionStatus): void {
+  /** What was removed while its pass ran takes the status with it, so that it is released with all that was applied. */
+  #remember(promotion: Promotion, status: ModelPromotionStatus): void {
+    const { key } = promotion;
+    const current = this.#catalog.entries.get(key)?.promotion;
+    if (current === undefined || !samePlace(current, promotion)) {
+      const leaving = this.#leaving.get(key) ?? [];
+      const withStatus = leaving.map((one) =>
+        samePlace(one.entry.promotion, promotion) ? { ...one, status } : one,
+      );
+      if (leaving.length > 0) this.#leaving.set(key, withStatus);
+      return;
+    }
     const before = this.#statuses.get(key);
     this.#statuses.set(key, status);
     if (before === undefined || canonicalJson(before) !== canonicalJson(status)) this.#options.onStatus(key);
@@ -223,7 +238,7 @@ export class Engine {
   /** Carries out the deletion policy of what left under this key. False when it must be tried again. */
   async #finishLeaving(key: string, signal: AbortSignal): Promise<boolean> {
     const { registries, observer } = this.#options;
-    const waiting: Leaving[] = [];
+    const finished = new Set<Leaving>();
     for (const leaving of this.#leaving.get(key) ?? []) {
       const { promotion } = leaving.entry;
       const resolved = registries.resolve(promotion);
@@ -247,8 +262,10 @@ export class Engine {
         { promotion: key, model: promotion.model, policy: promotion.deletionPolicy, detail: result.message },
         'a promotion was removed',
       );
-      if (!result.done) waiting.push(leaving);
+      if (result.done) finished.add(leaving);
     }
+    // Another one may have left under this key meanwhile.
+    const waiting = (this.#leaving.get(key) ?? []).filter((leaving) => !finished.has(leaving));
     if (waiting.length > 0) this.#leaving.set(key, waiting);
     else if (this.#leaving.delete(key)) this.#options.onStatus(key);
     return waiting.length === 0;
@@ -295,16 +312,16 @@ export class Engine {
       this.#claimantsOf(address, model).flatMap(({ promotion }) => promotion.targets.map(({ id }) => id)),
     );
   }
+}
 
-  /** Whoever shares a model with a promotion that changed may win or lose by it. */
-  #withRivals(keys: readonly string[]): string[] {
-    const changed = new Set(keys);
-    for (const rivals of this.#claimants.values()) {
-      if (rivals.length > 1 && rivals.some((key) => changed.has(key)))
-        rivals.forEach((key) => changed.add(key));
-    }
-    return [...changed];
+/** Whoever shares, or shared, a model with a promotion that changed may win or lose by it. */
+function withRivals(keys: readonly string[], claims: readonly ReadonlyMap<string, string[]>[]): string[] {
+  const changed = new Set(keys);
+  for (const rivals of claims.flatMap((index) => [...index.values()])) {
+    if (rivals.length > 1 && rivals.some((key) => changed.has(key)))
+      rivals.forEach((key) => changed.add(key));
   }
+  return [...changed];
 }
 
 /** What is said of a manifest that was never valid: there is no spec to show. */
@@ -336,6 +353,12 @@ function rejectedOf({ entries, problems }: Catalog): Map<string, Problem[]> {
     if (!entries.has(key)) rejected.set(key, [...(rejected.get(key) ?? []), problem]);
   }
   return rejected;
+}
+
+/** The revision of the last good document: the attempted one may have been refused. */
+function revisionOf(status: ModelPromotionStatus | undefined): string {
+  const refused = status?.summary?.reason === 'InvalidSpec';
+  return (refused ? status.lastAppliedRevision : status?.lastAttemptedRevision) ?? '';
 }
 
 function keyOf({ namespace, name }: { namespace: string; name: string }): string {

@@ -117,11 +117,11 @@ describe('a promotion', () => {
 describe('a mistake', () => {
   it('that names an object stalls that object alone, and its last good spec stays', () => {
     const problem = aProblem('all.yaml', 'a');
-    const { catalog, changed, removed, held } = next(listed({ files: { 'all.yaml': [a(), b] } }), {
+    const { catalog, changed, removed } = next(listed({ files: { 'all.yaml': [a(), b] } }), {
       files: { 'all.yaml': b },
       problems: [problem],
     });
-    expect([changed, removed, held]).toEqual([['ml/a'], [], undefined]);
+    expect([changed, removed, catalog.held?.reason]).toEqual([['ml/a'], [], undefined]);
     expect(catalog.entries.get('ml/a')).toMatchObject({ promotion: { generation: 1 }, problems: [problem] });
     expect(catalog.entries.get('ml/b')?.problems).toEqual([]);
   });
@@ -141,10 +141,10 @@ describe('a mistake', () => {
 
   it('that lets a file not be read stalls what was last seen in it, and removes nothing anywhere', () => {
     const problem = aProblem('a.yaml');
-    const { catalog, changed, removed, held } = next(listed({ files: { 'a.yaml': a(), 'b.yaml': b } }), {
+    const { catalog, changed, removed } = next(listed({ files: { 'a.yaml': a(), 'b.yaml': b } }), {
       problems: [problem],
     });
-    expect([removed, held]).toEqual([[], 'UnreadableFile']);
+    expect([removed, catalog.held?.reason]).toEqual([[], 'UnreadableFile']);
     expect(changed).toEqual(['ml/a']);
     expect(catalog.entries.get('ml/a')?.problems).toEqual([problem]);
     expect(catalog.entries.get('ml/b')?.problems).toEqual([]);
@@ -159,11 +159,11 @@ describe('a mistake', () => {
   });
 
   it('about a link, which is never read, casts no doubt on what is gone elsewhere', () => {
-    const { removed, held } = next(listed({ files: { 'a.yaml': a(), 'b.yaml': b } }), {
+    const { catalog, removed } = next(listed({ files: { 'a.yaml': a(), 'b.yaml': b } }), {
       files: { 'b.yaml': b },
       problems: [{ ...aProblem('link.yaml'), neverRead: true }],
     });
-    expect([namesOf(removed), held]).toEqual([['a'], undefined]);
+    expect([namesOf(removed), catalog.held?.reason]).toEqual([['a'], undefined]);
   });
 
   it('in one document leaves the others of its file as they are', () => {
@@ -201,24 +201,24 @@ describe('an empty source', () => {
   const before = listed({ files: { 'a.yaml': a() }, registries: [aRegistry()] });
 
   it('changes nothing, and holds the revision that was believed', () => {
-    const { catalog, changed, removed, held } = next(before, { ignored: 2 });
-    expect([changed, removed, held]).toEqual([[], [], 'EmptySource']);
+    const { catalog, changed, removed } = next(before, { ignored: 2 });
+    expect([changed, removed, catalog.held?.reason]).toEqual([[], [], 'EmptySource']);
     expect(catalog).toEqual({ ...before, ignored: 2 });
   });
 
   it('means what it says when that is allowed', () => {
-    const { catalog, removed, held } = next(before, {}, true);
-    expect([namesOf(removed), held]).toEqual([['a'], undefined]);
+    const { catalog, removed } = next(before, {}, true);
+    expect([namesOf(removed), catalog.held?.reason]).toEqual([['a'], undefined]);
     expect([catalog.entries.size, catalog.registries.size]).toEqual([0, 0]);
   });
 
   it('is nothing special at the start', () => {
-    expect(next(EMPTY_CATALOG, {})).toMatchObject({ changed: [], removed: [], held: undefined });
+    expect(next(EMPTY_CATALOG, {})).toMatchObject({ changed: [], removed: [], catalog: { held: undefined } });
   });
 
   it('is not empty while a registry is declared', () => {
-    const { removed, held } = next(before, { registries: [aRegistry()] });
-    expect([namesOf(removed), held]).toEqual([['a'], undefined]);
+    const { catalog, removed } = next(before, { registries: [aRegistry()] });
+    expect([namesOf(removed), catalog.held?.reason]).toEqual([['a'], undefined]);
   });
 });
 
@@ -243,16 +243,16 @@ describe('a promotion remembered from before a restart', () => {
   });
 
   it('stays while any file cannot be read, since it may be there', () => {
-    const { catalog, removed, held } = next(remembered, {
+    const { catalog, removed } = next(remembered, {
       files: { 'b.yaml': b },
       problems: [aProblem('somewhere.yaml')],
     });
-    expect([removed, held]).toEqual([[], 'UnreadableFile']);
+    expect([removed, catalog.held?.reason]).toEqual([[], 'UnreadableFile']);
     expect(catalog.entries.has('ml/a')).toBe(true);
   });
 
   it('is not given up for a source that is empty', () => {
-    expect(next(remembered, {})).toMatchObject({ removed: [], held: 'EmptySource' });
+    expect(next(remembered, {})).toMatchObject({ removed: [], catalog: { held: { reason: 'EmptySource' } } });
   });
 });
 

@@ -116,7 +116,9 @@ function remember(promotion: Promotion, { kind }: Plan, after: Model, context: C
   if (kind !== 'Apply') return context.records;
   const plan = planPromotion(promotion, known(after), context);
   const finding = { kind: 'Planned', plan, attempt: undefined } as const;
-  const { status } = summarise({ promotion, previous: undefined, finding, author: undefined, now: NOW });
+  const { revision: attempted } = promotion;
+  const pass = { promotion, previous: undefined, finding, attempted, author: undefined, now: NOW };
+  const { status } = summarise(pass);
   return new Map([...context.records, ...recordsOf(status)]);
 }
 

@@ -33,8 +33,11 @@ interface Given {
   readonly author?: string;
 }
 
-function outcomeOf(finding: Finding, { promotion, previous, now = NOW, author }: Given = {}): Outcome {
-  const pass = { promotion: promotion ?? aPromotion(spec), previous, finding, author, now };
+function outcomeOf(
+  finding: Finding,
+  { promotion = aPromotion(spec), previous, now = NOW, author }: Given = {},
+): Outcome {
+  const pass = { promotion, previous, finding, attempted: promotion.revision, author, now };
   const outcome = summarise(pass);
   expect(outcome).toEqual(summarise(pass));
   expect(isStatus(outcome.status)).toBe(true);

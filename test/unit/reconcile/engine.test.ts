@@ -1,0 +1,403 @@
+/** The engine over many passes: restarts at any moment, promotions that leave, rivals, and changes in mid-pass. */
+import { describe, expect, it } from 'vitest';
+import type { ModelPromotion } from '../../../src/api/generated/types.ts';
+import type { Next } from '../../../src/domain/outcome.ts';
+import { Engine, type EngineOptions } from '../../../src/reconcile/engine.ts';
+import type { Registries } from '../../../src/reconcile/ports.ts';
+import {
+  aListing,
+  aManifest,
+  aModel,
+  aProblem,
+  NOW,
+  type ListingSpec,
+  type PromotionSpec,
+} from '../../support/builders.ts';
+import { Killed, MemoryRegistry, only } from '../../support/memory-registry.ts';
+
+const live = new AbortController().signal;
+
+interface Home {
+  readonly engine: Engine;
+  readonly warnings: string[];
+  /** Keys whose status changed or went away, in order. */
+  readonly statuses: string[];
+}
+
+function start(registry: MemoryRegistry, rest: Partial<EngineOptions> = {}): Home {
+  const warnings: string[] = [];
+  const statuses: string[] = [];
+  const engine = new Engine({
+    installation: 'main',
+    allowEmpty: false,
+    uidOf: (key) => `uid-of-${key}`,
+    registries: only(registry),
+    observer: {
+      info: () => undefined,
+      warn: (_, message) => warnings.push(message),
+      reconciled: () => undefined,
+      applied: () => undefined,
+    },
+    onStatus: (key) => statuses.push(key),
+    fence: () => true,
+    now: () => NOW,
+    sleep: () => Promise.resolve(),
+    ...rest,
+  });
+  return { engine, warnings, statuses };
+}
+
+/** Takes a listing in and looks at everything it concerns, again and again while there is more to do at once. */
+async function accept({ engine }: Home, spec: ListingSpec): Promise<Map<string, Next>> {
+  const results = new Map<string, Next>();
+  for (const key of await engine.accept(aListing(spec))) results.set(key, await settle(engine, key));
+  return results;
+}
+
+async function settle(engine: Engine, key: string): Promise<Next> {
+  let next = await engine.handle(key, live);
+  for (let round = 0; next.kind === 'Now' && round < 10; round += 1) next = await engine.handle(key, live);
+  return next;
+}
+
+function statusOf(engine: Engine, key = 'ml/churn'): NonNullable<ModelPromotion['status']> {
+  const document = engine.document(key);
+  return document !== undefined && 'spec' in document ? (document.status ?? {}) : {};
+}
+
+/** `True/UpToDate` and the like. */
+function ready(engine: Engine, key = 'ml/churn'): string | undefined {
+  const condition = statusOf(engine, key).conditions?.find(({ type }) => type === 'Ready');
+  return condition && `${condition.status}/${condition.reason}`;
+}
+
+/** What survives a restart: documents with their statuses. */
+function remembered(engine: Engine): ModelPromotion[] {
+  return engine.keys().flatMap((key) => {
+    const document = engine.document(key);
+    return document !== undefined && 'spec' in document ? [document] : [];
+  });
+}
+
+const files = (...manifests: readonly PromotionSpec[]): ListingSpec => ({
+  files: Object.fromEntries(
+    manifests.map((spec, index) => [`${index}-${spec.name ?? 'churn'}.yaml`, aManifest(spec)]),
+  ),
+});
+
+describe('a promotion', () => {
+  it('is applied, followers included, and then costs no call', async () => {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'Staging', 4: 'None' } }));
+    const home = start(registry);
+    const spec: PromotionSpec = {
+      stages: { Staging: '4' },
+      aliases: { challenger: { versionFrom: { stage: 'Staging' } } },
+    };
+    await accept(home, files(spec));
+    expect(registry.written).toEqual([
+      'move version 4 from None to Staging, archive 3',
+      'set @challenger to version 4',
+    ]);
+    expect(ready(home.engine)).toBe('True/UpToDate');
+    registry.sweep();
+    const before = [registry.reads, home.statuses.length];
+    await settle(home.engine, 'ml/churn');
+    expect([registry.reads, home.statuses.length]).toEqual(before);
+  });
+
+  it('repairs drift, and goes on after a rollback in git', async () => {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'Production', 4: 'None' } }));
+    const home = start(registry);
+    await accept(home, files({ stages: { Production: '4' } }));
+    registry.change(aModel({ versions: { 3: 'Production', 4: 'Archived' } }));
+    await settle(home.engine, 'ml/churn');
+    await accept(home, { revision: 'main@sha1:2', ...files({ stages: { Production: '3' } }) });
+    expect(statusOf(home.engine).history?.map(({ to, cause }) => `${to} ${cause}`)).toEqual([
+      '3 Promotion',
+      '4 Drift',
+      '4 Promotion',
+    ]);
+  });
+
+  it('with a mistake is stalled, and the registry left alone', async () => {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'Production' } }));
+    const home = start(registry);
+    await accept(home, files({ stages: { Production: '3' } }));
+    await accept(home, { problems: [aProblem('0-churn.yaml', 'churn')] });
+    expect(ready(home.engine)).toBe('False/InvalidSpec');
+    expect(registry.written).toEqual([]);
+    expect(home.warnings).toEqual(['a manifest was refused', 'event']);
+  });
+
+  it('that never was valid is shown with its mistakes', async () => {
+    const home = start(new MemoryRegistry());
+    await accept(home, { problems: [aProblem('a.yaml', 'churn')] });
+    expect(home.engine.keys()).toEqual(['ml/churn']);
+    expect(home.engine.document('ml/churn')).toMatchObject({
+      status: { observedGeneration: -1, summary: { reason: 'InvalidSpec' }, problems: [{ file: 'a.yaml' }] },
+    });
+  });
+
+  it('that names a registry it may not use is stalled and learns nothing', async () => {
+    const refused: Registries = {
+      update: () => Promise.resolve(),
+      resolve: () => ({ kind: 'refused', reason: 'NotAllowed', message: 'ml/default does not allow it' }),
+    };
+    const home = start(new MemoryRegistry(), { registries: refused });
+    await accept(home, files({ stages: { Production: '3' } }));
+    expect(ready(home.engine)).toBe('False/NotAllowed');
+    expect(home.engine.modelsOf('memory').size).toBe(0);
+  });
+});
+
+describe('a process that is killed', () => {
+  const spec: PromotionSpec = {
+    stages: {
+      Production: { version: '4', description: 'validated', tags: { change: 'CHG-1' } },
+      Staging: '5',
+    },
+    aliases: { champion: '4', challenger: { versionFrom: { stage: 'Staging' } } },
+  };
+  const before = aModel({
+    versions: { 3: 'Production', 4: 'Staging', 5: 'None' },
+    aliases: { champion: '3', theirs: '3' },
+  });
+
+  /** Writes and marks of an undisturbed run. */
+  async function undisturbed(): Promise<MemoryRegistry> {
+    const registry = new MemoryRegistry(before);
+    await accept(start(registry), files(spec));
+    return registry;
+  }
+
+  it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
+    'right after write or mark %i is followed by one that does the rest, and each action once',
+    async (count) => {
+      const whole = await undisturbed();
+      const registry = new MemoryRegistry(before);
+      registry.diesAfter = count;
+      const killed = start(registry);
+      await accept(killed, files(spec)).catch((error: unknown) => expect(error).toBeInstanceOf(Killed));
+      registry.diesAfter = Infinity;
+
+      const home = start(registry);
+      home.engine.restore(remembered(killed.engine));
+      await accept(home, files(spec));
+
+      expect(registry.written).toEqual(whole.written);
+      expect(registry.wasted).toEqual([]);
+      expect(registry.get().aliases).toEqual(whole.get().aliases);
+      expect([...registry.get().versions.values()].map(({ stage }) => stage)).toEqual(
+        [...whole.get().versions.values()].map(({ stage }) => stage),
+      );
+      expect(ready(home.engine)).toBe('True/UpToDate');
+    },
+  );
+
+  it('takes its memory back: what it promoted is drift when somebody moved it meanwhile', async () => {
+    const registry = new MemoryRegistry(before);
+    const first = start(registry);
+    await accept(first, files(spec));
+    registry.change({
+      ...registry.get(),
+      aliases: new Map([
+        ['champion', '3'],
+        ['challenger', '5'],
+      ]),
+    });
+    const home = start(registry);
+    home.engine.restore(remembered(first.engine));
+    await accept(home, files(spec));
+    expect(statusOf(home.engine).history?.[0]).toMatchObject({ target: 'alias/champion', cause: 'Drift' });
+    expect(statusOf(home.engine).observedGeneration).toBe(1);
+  });
+});
+
+describe('a promotion that leaves', () => {
+  const spec: PromotionSpec = {
+    deletionPolicy: 'Release',
+    stages: { Production: '4' },
+    aliases: { champion: '4' },
+  };
+  const before = aModel({ versions: { 3: 'Production', 4: 'None' }, aliases: { theirs: '3' } });
+  const other: PromotionSpec = { name: 'other', model: 'other', aliases: { champion: '1' } };
+
+  async function promoted(): Promise<{ registry: MemoryRegistry; home: Home }> {
+    const registry = new MemoryRegistry(before, aModel({ name: 'other', versions: { 1: 'None' } }));
+    const home = start(registry);
+    await accept(home, files(spec, other));
+    registry.written.length = 0;
+    return { registry, home };
+  }
+
+  it('takes what is ours with it, and its status goes', async () => {
+    const { registry, home } = await promoted();
+    home.statuses.length = 0;
+    expect(await accept(home, files(other))).toEqual(new Map([['ml/churn', { kind: 'OnChange' }]]));
+    expect(registry.written).toEqual([
+      'move version 4 from Production to Archived',
+      'remove @champion from version 4',
+    ]);
+    expect(registry.get().tags.size).toBe(0);
+    expect([...registry.get().aliases]).toEqual([['theirs', '3']]);
+    expect(home.engine.document('ml/churn')).toBeUndefined();
+    expect(home.statuses).toEqual(['ml/churn']);
+  });
+
+  it('does so after a restart too', async () => {
+    const { registry, home } = await promoted();
+    const next = start(registry);
+    next.engine.restore(remembered(home.engine));
+    await accept(next, files(other));
+    expect(registry.written).toHaveLength(2);
+  });
+
+  it('is tried again until the registry answers', async () => {
+    const { registry, home } = await promoted();
+    registry.down = true;
+    expect(await accept(home, files(other))).toEqual(new Map([['ml/churn', { kind: 'Retry' }]]));
+    registry.down = false;
+    expect(await home.engine.handle('ml/churn', live)).toEqual({ kind: 'OnChange' });
+    expect(registry.written).toHaveLength(2);
+  });
+
+  it('under another name hands its targets over', async () => {
+    const { registry, home } = await promoted();
+    await accept(home, files(other, { ...spec, name: 'renamed' }));
+    expect(registry.written).toEqual([]);
+    expect(ready(home.engine, 'ml/renamed')).toBe('True/UpToDate');
+  });
+
+  it('for another model lets the first model go and takes the second', async () => {
+    const { registry, home } = await promoted();
+    registry.change(aModel({ name: 'second', versions: { 4: 'None' } }));
+    await accept(home, files({ ...spec, model: 'second' }, other));
+    expect(registry.get().versions.get('4')?.stage).toBe('Archived');
+    expect(registry.get('second').versions.get('4')?.stage).toBe('Production');
+    expect(statusOf(home.engine).history).toHaveLength(2);
+  });
+
+  it('makes room for a rival that was stalled, at once', async () => {
+    const { registry, home } = await promoted();
+    const rival: PromotionSpec = { name: 'rival', stages: { Production: '3' } };
+    await accept(home, files(spec, other, rival));
+    expect(ready(home.engine, 'ml/rival')).toBe('False/Conflict');
+    await accept(home, files(other, rival));
+    expect(ready(home.engine, 'ml/rival')).toBe('True/UpToDate');
+    expect(registry.get().versions.get('3')?.stage).toBe('Production');
+  });
+
+  /** Takes a listing in at the moment of the next write. */
+  function acceptInside({ engine }: Home, registry: MemoryRegistry, spec: ListingSpec): void {
+    registry.intrude = () => {
+      registry.intrude = undefined;
+      void engine.accept(aListing(spec));
+    };
+  }
+
+  it('in the middle of its pass takes with it what that pass applied', async () => {
+    const registry = new MemoryRegistry(before);
+    const home = start(registry);
+    await home.engine.accept(aListing(files(spec)));
+    acceptInside(home, registry, files(other));
+    await home.engine.handle('ml/churn', live);
+    expect(registry.get().versions.get('4')?.stage).toBe('Production');
+    await home.engine.handle('ml/churn', live);
+    expect(registry.get().versions.get('4')?.stage).toBe('Archived');
+    expect(registry.get().aliases.has('champion')).toBe(false);
+    expect(home.engine.document('ml/churn')).toBeUndefined();
+  });
+
+  it('in the middle of the release of its forerunner is released after it', async () => {
+    const { registry, home } = await promoted();
+    registry.change(aModel({ name: 'second', versions: { 4: 'None' } }));
+    registry.failNext({ refuse: 'AccessDenied' });
+    await accept(home, files({ ...spec, model: 'second' }, other));
+    expect(registry.get('second').versions.get('4')?.stage).toBe('Production');
+    acceptInside(home, registry, files(other));
+    await home.engine.handle('ml/churn', live);
+    await home.engine.handle('ml/churn', live);
+    expect(registry.get().versions.get('4')?.stage).toBe('Archived');
+    expect(registry.get('second').versions.get('4')?.stage).toBe('Archived');
+  });
+
+  it('in the middle of its pass leaves no memory to its successor on another model', async () => {
+    const registry = new MemoryRegistry(before, aModel({ name: 'second', versions: { 4: 'None' } }));
+    const home = start(registry);
+    await home.engine.accept(aListing(files(spec)));
+    acceptInside(home, registry, files({ ...spec, model: 'second' }));
+    await home.engine.handle('ml/churn', live);
+    expect(statusOf(home.engine)).toEqual({});
+    await settle(home.engine, 'ml/churn');
+    expect(statusOf(home.engine).history).toHaveLength(2);
+    expect(registry.get().versions.get('4')?.stage).toBe('Archived');
+    expect(registry.get('second').versions.get('4')?.stage).toBe('Production');
+  });
+});
+
+describe('an empty source', () => {
+  it('changes nothing and says so', async () => {
+    const registry = new MemoryRegistry(aModel({ versions: { 4: 'None' } }));
+    const home = start(registry);
+    await accept(home, files({ deletionPolicy: 'Release', stages: { Production: '4' } }));
+    expect(await accept(home, {})).toEqual(new Map());
+    expect(registry.get().versions.get('4')?.stage).toBe('Production');
+    expect(home.warnings).toEqual([
+      'the source holds no manifest any more; nothing is changed unless --allow-empty is given',
+    ]);
+  });
+});
+
+describe('two promotions of one model', () => {
+  const versions = { 3: 'None', 4: 'None' } as const;
+
+  it('never flap: whoever was first keeps the target, whatever file comes before', async () => {
+    const registry = new MemoryRegistry(aModel({ versions }));
+    const home = start(registry);
+    await accept(home, { files: { 'b.yaml': aManifest({ name: 'b', stages: { Production: '3' } }) } });
+    const both: ListingSpec = {
+      files: {
+        'a.yaml': aManifest({ name: 'a', stages: { Production: '4' } }),
+        'b.yaml': aManifest({ name: 'b', stages: { Production: '3' } }),
+      },
+    };
+    await accept(home, both);
+    for (const key of ['ml/a', 'ml/b', 'ml/a', 'ml/b']) await settle(home.engine, key);
+    expect([ready(home.engine, 'ml/a'), ready(home.engine, 'ml/b')]).toEqual([
+      'False/Conflict',
+      'True/UpToDate',
+    ]);
+    expect(registry.written).toEqual(['move version 3 from None to Production']);
+  });
+
+  it('never flap over a version that one pins and the other follows to', async () => {
+    const registry = new MemoryRegistry(aModel({ versions, aliases: { chosen: '3' } }));
+    const home = start(registry);
+    const follows: PromotionSpec = {
+      name: 'f',
+      stages: { Production: { versionFrom: { alias: 'chosen' } } },
+    };
+    await accept(home, files(follows));
+    await accept(home, files(follows, { name: 'a', stages: { Staging: '3' } }));
+    for (const key of ['ml/a', 'ml/f', 'ml/a', 'ml/f']) await settle(home.engine, key);
+    expect([ready(home.engine, 'ml/a'), ready(home.engine, 'ml/f')]).toEqual([
+      'False/Conflict',
+      'True/UpToDate',
+    ]);
+    expect(registry.written).toEqual(['move version 3 from None to Production']);
+  });
+
+  it('share it peacefully where they want different targets', async () => {
+    const registry = new MemoryRegistry(aModel({ versions }));
+    const home = start(registry);
+    await accept(
+      home,
+      files({ name: 'a', stages: { Production: '3' } }, { name: 'b', aliases: { next: '4' } }),
+    );
+    expect([ready(home.engine, 'ml/a'), ready(home.engine, 'ml/b')]).toEqual([
+      'True/UpToDate',
+      'True/UpToDate',
+    ]);
+    expect(home.engine.keysOf('memory', ['churn'])).toEqual(['ml/a', 'ml/b']);
+  });
+});
