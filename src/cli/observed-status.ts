@@ -5,6 +5,7 @@ import type { Problem } from '../api/listing.ts';
 import { readStatusFile } from '../api/status-file.ts';
 import type { Config, OptionName } from '../config.ts';
 import { LOG_OPTIONS, openOutput } from './assembly.ts';
+import type { StatusPage } from './daemon/status-page.ts';
 import { problemLine } from './render/problems.ts';
 import { GIT_OPTIONS, openGit, openStatusBranch } from './git-access.ts';
 
@@ -35,6 +36,8 @@ export interface ObservedStatus {
   /** The revision the controller has read; undefined where the status branch is asked. */
   readonly revision: string | undefined;
   readonly promotions: readonly ObservedPromotion[];
+  /** What a person should know beside the promotions, one sentence each. */
+  readonly notes: readonly string[];
   /** The whole answer, for output as data. */
   readonly document: unknown;
 }
@@ -64,11 +67,46 @@ async function fromServer(server: string, signal: AbortSignal): Promise<Observed
         { cause: error },
       );
     });
-  const { source, promotions } = document as { source?: { revision?: string }; promotions?: unknown };
-  if (!Array.isArray(promotions))
+  if (!isStatusPage(document))
     throw new Error(`what answers at ${url.origin} is not a modelpromotion controller`);
-  return { revision: source?.revision, promotions: promotions.filter(isFields).map(toObserved), document };
+  return {
+    revision: document.source.revision,
+    promotions: document.promotions.map((promotion) => toObserved({ ...promotion })),
+    notes: notesOf(document),
+    document,
+  };
 }
+
+function isStatusPage(document: unknown): document is StatusPage {
+  return (
+    isFields(document) &&
+    isFields(document['source']) &&
+    Array.isArray(document['promotions']) &&
+    Array.isArray(document['registries'])
+  );
+}
+
+/** What goes wrong outside of single promotions: the source, a file of it, a registry. */
+function notesOf({ source, registries }: StatusPage): string[] {
+  const { failure, held, problems } = source;
+  const orphans = problems.filter(({ object }) => object?.kind !== 'ModelPromotion');
+  const sick = registries.flatMap(({ name, status }) => {
+    const ready = status.conditions?.find((condition) => condition.type === 'Ready');
+    return ready?.status === 'False' ? [`registry ${name}: ${ready.message}`] : [];
+  });
+  return [
+    ...(failure === undefined ? [] : [`the source cannot be read: ${failure.message}`]),
+    ...(held === undefined ? [] : [HELD[held.reason]]),
+    ...orphans.map(problemLine),
+    ...sick,
+  ];
+}
+
+const HELD = {
+  EmptySource:
+    'the source holds no manifest any more; nothing is changed unless the controller runs with --allow-empty',
+  UnreadableFile: 'a file cannot be read, so nothing is removed at this revision',
+} as const;
 
 async function fromBranch(
   config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>,
@@ -81,6 +119,7 @@ async function fromBranch(
   return {
     revision: undefined,
     promotions: documents.map((document) => toObserved({ ...document })),
+    notes: [],
     document: { promotions: documents },
   };
 }

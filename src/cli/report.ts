@@ -11,6 +11,8 @@ export interface PlanReport {
   readonly summary: {
     readonly changes: number;
     readonly drift: number;
+    /** Targets that follow one that changes: they move when it is there. */
+    readonly following: number;
     readonly upToDate: number;
     readonly blocked: number;
     readonly invalid: number;
@@ -35,6 +37,7 @@ export interface TargetReport {
   readonly current: string | undefined;
   readonly desired: string | undefined;
   readonly state: string;
+  readonly reason: string;
   readonly from: string;
   readonly message: string;
 }
@@ -58,6 +61,10 @@ export function reportPlan({ listing, promotions }: Pick<OneShot, 'listing' | 'p
     summary: {
       changes: actions.filter((action) => action.cause !== 'Drift').length,
       drift: actions.filter((action) => action.cause === 'Drift').length,
+      following: reports
+        .filter(({ state }) => state === 'Changes')
+        .flatMap(({ targets }) => targets)
+        .filter(({ reason }) => reason === 'WaitingForSource').length,
       upToDate: count('UpToDate') + count('Suspended'),
       blocked: reports.filter(
         ({ obstacle }) => obstacle !== undefined && obstacle.reason !== 'WaitingForSource',
@@ -90,6 +97,7 @@ function reportPromotion(planned: Planned): PromotionReport {
     current: decision.incumbent?.version,
     desired: decision.candidate?.version,
     state: decision.state,
+    reason: decision.reason,
     from: decision.candidateFrom,
     message: decision.message,
   }));

@@ -4,7 +4,7 @@ import { toYaml } from '../api/yaml.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { messageOf, readStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion } from './observed-status.ts';
 import { markdownTable, table } from './render/table.ts';
-import { print } from './terminal.ts';
+import { print, tell } from './terminal.ts';
 
 export const STATUS_OPTIONS = ['output', ...STATUS_SOURCE_OPTIONS] as const satisfies readonly OptionName[];
 
@@ -23,6 +23,7 @@ export async function status(
   if (output === 'json') print(JSON.stringify(data, null, 2));
   else if (output === 'yaml') print(toYaml(data));
   else print((output === 'markdown' ? markdownTable : table)(HEADING, promotions.map(row)));
+  if (names.length === 0) for (const note of observed.notes) tell(note);
   return EXIT.done;
 }
 

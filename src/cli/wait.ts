@@ -1,5 +1,5 @@
 /** `modelpromotion wait`: until promotions are ready, and no longer than that. */
-import type { Config, OptionName } from '../config.ts';
+import { ConfigError, type Config, type OptionName } from '../config.ts';
 import { sleep } from '../runtime/time.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import {
@@ -27,6 +27,11 @@ export async function wait(
   config: WaitConfig,
   signal: AbortSignal,
 ): Promise<ExitCode> {
+  if (config.revision !== undefined && config['git-url'] !== undefined) {
+    throw new ConfigError([
+      '--revision: the status branch does not tell what the controller has read; ask it with --server',
+    ]);
+  }
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(config.timeout)]);
   let last = '';
   while (!deadline.aborted) {
@@ -101,6 +106,9 @@ function stateOf({ generation, status }: ObservedPromotion): Verdict['kind'] {
 }
 
 function describe(promotion: ObservedPromotion): string {
-  const { summary } = promotion.status;
-  return `${promotion.key}: ${summary?.reason ?? 'Pending'}: ${messageOf(promotion)}`;
+  const { key, generation, status } = promotion;
+  if (status.problems === undefined && generation !== status.observedGeneration) {
+    return `${key}: its document changed, and was not looked at yet`;
+  }
+  return `${key}: ${status.summary?.reason ?? 'Pending'}: ${messageOf(promotion)}`;
 }

@@ -18,6 +18,8 @@ export interface Pass {
   readonly promotion: Promotion;
   readonly previous: ModelPromotionStatus | undefined;
   readonly finding: Finding;
+  /** The revision at which the document as it stands was first seen, good or not. */
+  readonly attempted: string;
   /** Who made the revision that last changed the document. */
   readonly author: string | undefined;
   /** Milliseconds since the epoch. */
@@ -75,7 +77,7 @@ export function summarise(pass: Pass): Outcome {
     targets,
     ...planOf(pass),
     ...(history.length === 0 ? {} : { history }),
-    lastAttemptedRevision: pass.promotion.revision,
+    lastAttemptedRevision: pass.attempted,
     ...appliedOf(pass, ready),
     ...optional(
       'lastHandledReconcileAt',
@@ -155,11 +157,8 @@ function settled(decisions: readonly Decision[]): { reason: Reason; message: str
 function conditionsOf(pass: Pass, ready: Ready): Condition[] {
   const conditions: Omit<Condition, 'lastTransitionTime'>[] = [{ type: 'Ready', ...ready }];
   if (ready.status !== 'True' && ready.reason !== 'Suspended') {
-    conditions.push({
-      ...ready,
-      type: severity(ready.reason) === 'stalled' ? 'Stalled' : 'Reconciling',
-      status: 'True',
-    });
+    const type = severity(ready.reason) === 'stalled' ? 'Stalled' : 'Reconciling';
+    conditions.push({ type, status: 'True', reason: ready.reason, message: ready.message });
   }
   const drifted = decisionsOf(pass).filter((decision) => decision.state === 'Drifted');
   if (drifted.length > 0) {
@@ -167,7 +166,9 @@ function conditionsOf(pass: Pass, ready: Ready): Condition[] {
     conditions.push({ type: 'Drifted', status: 'True', reason: 'DriftReported', message });
   }
   return conditions.map((condition) => ({
-    ...condition,
+    type: condition.type,
+    status: condition.status,
+    reason: condition.reason,
     message: condition.message.slice(0, 4_000),
     observedGeneration: pass.promotion.generation,
     lastTransitionTime: transitionTime(condition, pass),

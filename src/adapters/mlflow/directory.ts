@@ -187,6 +187,12 @@ export class RegistryDirectory implements Registries {
   }
 }
 
+function unknownRegistry(registry: string): string {
+  return registry.endsWith(`/${OPERATOR_REGISTRY}`)
+    ? `no registry is given: say where it is with --registry-uri, or declare a ModelRegistry ${registry}`
+    : `no ModelRegistry ${registry} is declared`;
+}
+
 function refuse(
   { registry, model }: RegistryReference,
   reason: 'RegistryNotFound' | 'NotAllowed',
@@ -194,7 +200,7 @@ function refuse(
   const message =
     reason === 'NotAllowed'
       ? `registry ${registry} does not allow this namespace to manage model ${JSON.stringify(model)} (its spec.access)`
-      : `no ModelRegistry ${registry} is declared; declare it, or start with --registry-uri for the registry named default`;
+      : unknownRegistry(registry);
   return { kind: 'refused', reason, message };
 }
 

@@ -43,7 +43,7 @@ export interface Remembered {
 
 /** The source, as `GET /status` and `/readyz` tell of it. */
 export interface SourceState {
-  readonly lastPolled: number | undefined;
+  readonly lastRead: number | undefined;
   readonly failure: { readonly reason: string; readonly message: string } | undefined;
   readonly listed: boolean;
 }
@@ -56,7 +56,7 @@ export class Controller {
   >();
   /** Files of the status branch that the first listing is to be held against: what it no longer knows goes. */
   #remembered: readonly string[] = [];
-  #source: SourceState = { lastPolled: undefined, failure: undefined, listed: false };
+  #source: SourceState = { lastRead: undefined, failure: undefined, listed: false };
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -124,7 +124,7 @@ export class Controller {
       const listing = await source.poll(stop);
       metrics.polled(listing === undefined ? 'unchanged' : 'changed', seconds());
       if (this.#source.failure !== undefined) this.#options.logger.info({}, 'the source can be read again');
-      this.#source = { lastPolled: Date.now(), failure: undefined, listed: true };
+      this.#source = { lastRead: Date.now(), failure: undefined, listed: true };
       if (listing !== undefined) await this.#accept(listing);
       return true;
     } catch (error) {

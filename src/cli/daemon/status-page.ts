@@ -20,13 +20,14 @@ export class StatusPages {
 
   render(engine: Engine, directory: RegistryDirectory, controller: Controller, now: number) {
     const { catalog } = engine;
-    const { lastPolled, failure } = controller.source;
+    const { lastRead, failure } = controller.source;
     return {
       installation: this.#installation,
       source: {
         description: this.#description,
         ...(catalog.revision === undefined ? {} : { revision: catalog.revision }),
-        ...(lastPolled === undefined ? {} : { lastPolled: timestamp(lastPolled) }),
+        ...(lastRead === undefined ? {} : { lastRead: timestamp(lastRead) }),
+        ...(catalog.held === undefined ? {} : { held: catalog.held }),
         ...(failure === undefined ? {} : { failure }),
         ignored: catalog.ignored,
         problems: catalog.problems,

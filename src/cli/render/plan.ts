@@ -54,14 +54,8 @@ function promotionText({
     ),
   );
   const obstacleLine =
-    obstacle === undefined || isTold(obstacle.message, targets)
-      ? ''
-      : `  ${paint('red', '!')} ${obstacle.message}\n`;
+    obstacle === undefined || targets.length > 0 ? '' : `  ${paint('red', '!')} ${obstacle.message}\n`;
   return `${title}${lines.join('')}${obstacleLine}`;
-}
-
-function isTold(message: string, targets: readonly TargetReport[]): boolean {
-  return targets.some((target) => target.message === message);
 }
 
 function targetText(target: TargetReport, actions: readonly ActionReport[]): string {
@@ -93,6 +87,9 @@ function actionText({ cause, description }: ActionReport): string {
 export function summaryText({ summary }: PlanReport): string {
   const parts = [
     `${plural(summary.changes, 'change')} to apply`,
+    ...(summary.following > 0
+      ? [`${summary.following} more ${summary.following === 1 ? 'follows' : 'follow'} from these`]
+      : []),
     ...(summary.drift > 0 ? [`${plural(summary.drift, 'repair')} of drift`] : []),
     `${plural(summary.upToDate, 'promotion')} up to date`,
     ...(summary.blocked > 0 ? [`${summary.blocked} blocked or waiting`] : []),

@@ -203,7 +203,7 @@ describe('an empty source', () => {
   it('changes nothing, and holds the revision that was believed', () => {
     const { catalog, changed, removed } = next(before, { ignored: 2 });
     expect([changed, removed, catalog.held?.reason]).toEqual([[], [], 'EmptySource']);
-    expect(catalog).toEqual({ ...before, ignored: 2 });
+    expect(catalog).toEqual({ ...before, ignored: 2, held: catalog.held });
   });
 
   it('means what it says when that is allowed', () => {
