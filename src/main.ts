@@ -1,9 +1,17 @@
 #!/usr/bin/env node
 /** Entry: hands the command line to the program, and signals to whatever runs. */
-import { main } from './cli/program.ts';
+const OLDEST_NODE = 24;
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 }
-process.exitCode = await main(process.argv.slice(2), stop.signal);
+if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+  const found = process.versions.node;
+  process.stderr.write(`modelpromotion needs Node ${OLDEST_NODE} or later, and this is Node ${found}\n`);
+  process.exitCode = 1;
+} else {
+  // Loaded only now: its dependencies fail on an older Node before a word can be said.
+  const { main } = await import('./cli/program.ts');
+  process.exitCode = await main(process.argv.slice(2), stop.signal);
+}
