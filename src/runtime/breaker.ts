@@ -31,6 +31,8 @@ export class CircuitBreaker {
   }
 
   failed(): void {
+    // Calls that were under way when it opened tell nothing new.
+    if (this.open && !this.#probing) return;
     this.#probing = false;
     this.#failures += 1;
     if (this.#failures < FAILURES_TO_OPEN) return;

@@ -70,8 +70,7 @@ export class WorkQueue {
   done(key: string): void {
     this.#running.delete(key);
     if (this.#again.delete(key)) this.add(key);
-    if (this.#running.size === 0 && this.#ready.size === 0)
-      this.#idle.splice(0).forEach((resolve) => resolve());
+    this.#tellIdle();
   }
 
   /** Resolves when nothing runs and nothing is ready; delayed keys do not count. */
@@ -88,10 +87,16 @@ export class WorkQueue {
     this.#ready.clear();
     this.#again.clear();
     this.#takers.splice(0).forEach((taker) => taker(undefined));
+    this.#tellIdle();
   }
 
   get depth(): number {
     return this.#ready.size;
+  }
+
+  #tellIdle(): void {
+    if (this.#running.size > 0 || this.#ready.size > 0) return;
+    this.#idle.splice(0).forEach((resolve) => resolve());
   }
 
   #start(key: string): string {

@@ -5,15 +5,19 @@ const REPLACEMENT = '[secret]';
 const SHORTEST = 4;
 
 export class Scrubber {
-  readonly #values = new Set<string>();
+  /** The longest first: one that begins like another is taken out whole. */
+  #values: readonly string[] = [];
 
   /** Registers a secret in the forms it may surface in: raw, JSON, URL-encoded, base64. */
   add(secret: string): void {
     if (secret.length < SHORTEST) return;
-    this.#values.add(secret);
-    this.#values.add(JSON.stringify(secret).slice(1, -1));
-    this.#values.add(encodeURIComponent(secret));
-    this.#values.add(Buffer.from(secret).toString('base64'));
+    const forms = [
+      secret,
+      JSON.stringify(secret).slice(1, -1),
+      encodeURIComponent(secret),
+      Buffer.from(secret).toString('base64'),
+    ];
+    this.#values = [...new Set([...this.#values, ...forms])].toSorted((a, b) => b.length - a.length);
   }
 
   /** Registers a pair as it stands in a Basic header, and its password. */
