@@ -187,6 +187,23 @@ export class ConfigError extends Error {
   }
 }
 
+/** Does all of these, and reports what is wrong with any of them together. @throws ConfigError */
+export function together<A, B, C>(first: () => A, second: () => B, third: () => C): [A, B, C] {
+  const mistakes: string[] = [];
+  const attempt = <T>(make: () => T): T | undefined => {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      mistakes.push(...error.mistakes);
+      return undefined;
+    }
+  };
+  const made = [attempt(first), attempt(second), attempt(third)];
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return made as [A, B, C];
+}
+
 export function environment(): Environment {
   return process.env;
 }

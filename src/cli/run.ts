@@ -1,12 +1,12 @@
 /** `modelpromotion run`: the controller as a daemon, from git or a folder. */
 import { readStatusFile } from '../api/status-file.ts';
-import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
+import { ConfigError, together, type Config, type Environment, type OptionName } from '../config.ts';
 import { Engine } from '../reconcile/engine.ts';
 import type { Source, StatusStore } from '../reconcile/ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { WorkQueue } from '../runtime/queue.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
-import { serve, text, type HttpServer, type Routes } from '../runtime/server.ts';
+import { parseListen, serve, text, type HttpServer, type Routes } from '../runtime/server.ts';
 import { sleep } from '../runtime/time.ts';
 import { FolderSource } from '../sources/folder.ts';
 import { GitSource } from '../sources/git.ts';
@@ -45,18 +45,22 @@ interface Home {
 export async function run(config: RunConfig, env: Environment, stop: AbortSignal): Promise<void> {
   const { logger, scrubber } = openOutput(config);
   const metrics = controllerMetrics();
-  const home = openHome(config, scrubber, logger);
   const queue = new WorkQueue();
   // The engine, the directory and the status writer know of each other only through these calls.
-  const directory = openRegistries({
-    config,
-    env,
-    scrubber,
-    observer: metrics.registry,
-    sweepInterval: config['sweep-interval'],
-    managed: (address) => engine.modelsOf(address),
-    reserved: [config['git-secret'], config['status-secret']],
-  });
+  const [home, directory] = together(
+    () => openHome(config, scrubber, logger),
+    () =>
+      openRegistries({
+        config,
+        env,
+        scrubber,
+        observer: metrics.registry,
+        sweepInterval: config['sweep-interval'],
+        managed: (address) => engine.modelsOf(address),
+        reserved: [config['git-secret'], config['status-secret']],
+      }),
+    () => checkListen(config.listen),
+  );
   const engine = new Engine({
     installation: config.installation,
     allowEmpty: config['allow-empty'],
@@ -126,6 +130,14 @@ async function runUntilStopped(
     await server.close();
   }
   logger.info({}, 'stopped');
+}
+
+function checkListen(listen: string): void {
+  try {
+    parseListen(listen);
+  } catch (error) {
+    throw new ConfigError([`--listen: ${error instanceof Error ? error.message : String(error)}`]);
+  }
 }
 
 function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
