@@ -38,6 +38,8 @@ export class Engine {
   #catalog: Catalog = EMPTY_CATALOG;
   readonly #statuses = new Map<string, ModelPromotionStatus>();
   readonly #leaving = new Map<string, Leaving[]>();
+  /** What left and could not be released so far, and that was said. */
+  readonly #held = new WeakSet<Entry>();
   #claimants = new Map<string, string[]>();
 
   constructor(options: EngineOptions) {
@@ -99,7 +101,10 @@ export class Engine {
   keysOf(address: string, models?: readonly string[]): string[] {
     if (models !== undefined)
       return models.flatMap((model) => this.#claimants.get(claimKey(address, model)) ?? []);
-    return [...this.#claimants].flatMap(([claim, keys]) => (claim.startsWith(`${address}\n`) ? keys : []));
+    const declared = [...this.#claimants].flatMap(([claim, keys]) =>
+      claim.startsWith(`${address}\n`) ? keys : [],
+    );
+    return [...new Set([...declared, ...this.#leavingFrom(address)])];
   }
 
   /** Names of the models of a registry that promotions manage now. */
@@ -258,17 +263,34 @@ export class Engine {
               signal,
             );
       for (const action of result.applied) observer.applied(action.kind, action.cause);
-      observer.info(
-        { promotion: key, model: promotion.model, policy: promotion.deletionPolicy, detail: result.message },
-        'a promotion was removed',
-      );
-      if (result.done) finished.add(leaving);
+      const { model, deletionPolicy: policy } = promotion;
+      const fields = { promotion: key, model, policy, detail: result.message };
+      if (result.done) {
+        observer.info(fields, 'a promotion was removed');
+        finished.add(leaving);
+      } else if (!this.#held.has(leaving.entry)) {
+        observer.warn(fields, 'a removed promotion cannot be released yet; it is tried again');
+        this.#held.add(leaving.entry);
+      }
     }
     // Another one may have left under this key meanwhile.
     const waiting = (this.#leaving.get(key) ?? []).filter((leaving) => !finished.has(leaving));
     if (waiting.length > 0) this.#leaving.set(key, waiting);
     else if (this.#leaving.delete(key)) this.#options.onStatus(key);
     return waiting.length === 0;
+  }
+
+  /** Keys of the promotions that are still to be released from a registry. */
+  #leavingFrom(address: string): string[] {
+    const { registries } = this.#options;
+    return [...this.#leaving]
+      .filter(([, waiting]) =>
+        waiting.some(({ entry }) => {
+          const resolved = registries.resolve(entry.promotion);
+          return resolved.kind === 'found' && resolved.address === address;
+        }),
+      )
+      .map(([key]) => key);
   }
 
   #memoryOf(key: string): Memory {

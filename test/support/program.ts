@@ -74,6 +74,7 @@ export async function startOnTerminal(args: readonly string[], question: string)
 /** One line of the daemon's log. */
 interface LogLine {
   readonly level: string;
+  readonly time: string;
   readonly msg: string;
   readonly [field: string]: unknown;
 }

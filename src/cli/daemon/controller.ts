@@ -99,6 +99,7 @@ export class Controller {
           logger.info({ promotions: documents.length }, 'remembered statuses were read');
         return;
       } catch (error) {
+        if (stop.aborted) return;
         this.#sourceFailed(error);
         await sleep(backoff(attempt, SOURCE_RETRY), stop);
       }

@@ -1,7 +1,8 @@
 /** The daemon as a process: what probes and scrapers see, and how it starts and ends. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { modelpromotion, type Daemon } from '../../support/program.ts';
+import { eventually, modelpromotion, startDaemon, type Daemon } from '../../support/program.ts';
+import { openSilence } from './gateway.ts';
 import { install, promotion, type Installation } from './installation.ts';
 
 const mlflow = rest(sharedMlflow());
@@ -90,6 +91,31 @@ describe('the daemon', () => {
       expect(milliseconds).toBeLessThan(5_000);
     }
     expect(daemon.log().at(-1)?.msg).toBe('stopped');
+  });
+});
+
+describe('a daemon whose git server and registry never answer', () => {
+  it('ends with 0 within seconds of SIGTERM, and does not take its own end for a failure', async () => {
+    await using silent = await openSilence();
+    const options = [
+      '--source',
+      'git',
+      '--git-url',
+      `${silent.url}/models.git`,
+      '--registry-uri',
+      silent.url,
+    ];
+    await using waiting = await startDaemon(options);
+    await eventually(() => expect(silent.authorizations).not.toEqual([]));
+    const { code, milliseconds } = await waiting.stop('SIGTERM');
+
+    expect(code).toBe(0);
+    expect(milliseconds).toBeLessThan(5_000);
+    expect(waiting.log().map(({ level, msg }) => `${level} ${msg}`)).toEqual([
+      'info started',
+      'info stopping: what has begun is finished',
+      'info stopped',
+    ]);
   });
 });
 

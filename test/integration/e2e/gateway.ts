@@ -41,6 +41,11 @@ export function openStranger(): Promise<Gateway> {
   });
 }
 
+/** Takes requests and never answers. */
+export function openSilence(): Promise<Gateway> {
+  return open(() => undefined);
+}
+
 async function open(answer: RequestListener): Promise<Gateway> {
   const authorizations: string[] = [];
   let server = serve(answer, authorizations);

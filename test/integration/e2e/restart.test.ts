@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { eventually } from '../../support/program.ts';
+import { openGateway } from './gateway.ts';
 import { install, promotion } from './installation.ts';
 
 const mlflow = rest(sharedMlflow());
@@ -90,6 +91,55 @@ describe('after a restart', () => {
 
     expect((await mlflow.state(gone)).aliases).toEqual({});
     expect((await mlflow.state(broken)).aliases).toEqual({ champion: '1' });
+  });
+});
+
+describe('a promotion that is removed while its registry is away', () => {
+  it('is released as soon as the registry is back, also after a restart, and until then it is said once', async () => {
+    const [one, two, kept] = [await seeded('one', 1), await seeded('two', 1), await seeded('kept', 1)];
+    const spec = (model: string) => ({
+      model,
+      deletionPolicy: 'Release',
+      aliases: [{ name: 'champion', version: '1' }],
+    });
+    const warning = 'a removed promotion cannot be released yet; it is tried again';
+    await using gateway = await openGateway();
+    await using place = await install(gateway.url);
+    await place.commit({
+      'one.yaml': promotion('one', spec(one)),
+      'two.yaml': promotion('two', spec(two)),
+      'kept.yaml': promotion('kept', spec(kept)),
+    });
+    await using first = await place.start();
+    for (const key of ['default/one', 'default/two']) {
+      const shown = await first.settled(key, 'UpToDate');
+      await eventually(async () => expect(await place.statusFile(key)).toEqual(shown));
+    }
+
+    await gateway.down();
+    await first.logged('a registry cannot be read');
+    await place.commit({ 'one.yaml': null });
+    await first.logged(warning, { promotion: 'default/one' });
+    // Long enough for the next try on its own time to be seconds away.
+    await sleep(4_000);
+    await gateway.up();
+    const removed = await first.logged('a promotion was removed', { promotion: 'default/one' });
+    const recovered = first.log().findLast(({ msg }) => msg === 'a registry was read');
+    expect(Date.parse(removed.time) - Date.parse(recovered?.time ?? '')).toBeLessThan(1_000);
+    expect((await mlflow.state(one)).aliases).toEqual({});
+    expect(first.log().filter(({ msg }) => msg === warning)).toHaveLength(1);
+
+    await gateway.down();
+    const commit = await place.commit({ 'two.yaml': null });
+    await first.logged(warning, { promotion: 'default/two' });
+    await first.stop();
+    await using second = await place.start();
+    await second.read(commit);
+    await gateway.up();
+    await second.logged('a promotion was removed', { promotion: 'default/two' });
+    expect((await mlflow.state(two)).aliases).toEqual({});
+    expect((await mlflow.state(kept)).aliases).toEqual({ champion: '1' });
+    await eventually(() => expect(place.statusFile('default/two')).rejects.toThrow());
   });
 });
 
