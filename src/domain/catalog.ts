@@ -94,7 +94,7 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
   return {
     catalog: {
       revision: listing.revision,
-      entries,
+      entries: new Map([...entries].sort(([, a], [, b]) => compareAge(a, b))),
       registries: nextRegistries(previous, listing, unreadable.size > 0),
       problems: listing.problems,
       ignored: listing.ignored,
@@ -125,6 +125,13 @@ export function remember(
 function withProblems(entry: Entry, problems: readonly Problem[], revision: string): Entry {
   const same = canonicalJson(entry.problems) === canonicalJson(problems);
   return { ...entry, problems, attempted: same ? entry.attempted : revision };
+}
+
+/** Older is what stands first in path order, also while it cannot be read; what is only remembered comes before. */
+function compareAge({ location: a }: Entry, { location: b }: Entry): number {
+  if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+  return a.line - b.line || a.column - b.column;
 }
 
 function isEmpty(listing: Listing): boolean {

@@ -203,8 +203,9 @@ function undecided(target: Target, before: TargetStatus | undefined, { finding }
     finding.kind === 'Planned' &&
     finding.plan.kind === 'Blocked' &&
     finding.plan.obstacle.reason === 'ModelNotFound';
-  const { current, state: _state, reason: _reason, message: _message, ...kept } = before;
-  return gone ? kept : { ...kept, ...optional('current', current) };
+  const { state: _state, reason: _reason, message: _message, ...kept } = before;
+  const { current: _current, ...unheld } = kept;
+  return gone ? unheld : kept;
 }
 
 function targetOf(

@@ -382,7 +382,8 @@ function worstObstacle(decisions: readonly Decision[]): Obstacle | undefined {
   const [worst] = stalled.length > 0 ? stalled : open;
   if (worst === undefined) return undefined;
   const same = open.filter((decision) => decision.reason === worst.reason);
-  return { reason: worst.reason, message: same.map((decision) => decision.message).join('; ') };
+  const messages = new Set(same.map((decision) => decision.message));
+  return { reason: worst.reason, message: [...messages].join('; ') };
 }
 
 /**

@@ -126,6 +126,17 @@ describe('a mistake', () => {
     expect(catalog.entries.get('ml/b')?.problems).toEqual([]);
   });
 
+  it.each([
+    ['names the object', aProblem('a.yaml', 'a')],
+    ['lets the file not be read', aProblem('a.yaml')],
+  ])('that %s leaves the object its place in the order of age', (_, problem) => {
+    const { catalog } = next(listed({ files: { 'a.yaml': a(), 'b.yaml': b } }), {
+      files: { 'b.yaml': b },
+      problems: [problem],
+    });
+    expect([...catalog.entries.keys()]).toEqual(['ml/a', 'ml/b']);
+  });
+
   it('that names an object does not keep others that are gone', () => {
     const { removed } = next(listed({ files: { 'a.yaml': a(), 'b.yaml': b } }), {
       problems: [aProblem('a.yaml', 'a')],

@@ -447,8 +447,8 @@ describe('a target', () => {
       { kind: 'Obstructed', obstacle: { reason: 'Conflict', message: 'lost' } },
       { previous: settled },
     );
-    expect(target(conflict)).toMatchObject({ current: '3', applied: { version: '3' } });
-    expect(target(conflict)).not.toHaveProperty('state');
+    const { state: _state, ...kept } = settled.targets?.[0] ?? { target: 'none' };
+    expect(JSON.stringify(target(conflict))).toBe(JSON.stringify(kept));
   });
 });
 
@@ -521,9 +521,7 @@ describe('events', () => {
   it('warn once of what a person must mend', () => {
     const missing = known(aModel({ versions: { 4: 'None' } }));
     const first = look(missing, { previous: settled });
-    expect(told(first)).toEqual([
-      'Warning VersionNotFound: version 3 of churn does not exist (there is 4); version 3 of churn does not exist (there is 4)',
-    ]);
+    expect(told(first)).toEqual(['Warning VersionNotFound: version 3 of churn does not exist (there is 4)']);
     expect(look(missing, { previous: first.status }).events).toEqual([]);
   });
 
