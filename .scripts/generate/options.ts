@@ -11,6 +11,7 @@ const EXIT_MEANINGS = {
   blocked:
     'Blocked: something is declared that cannot be done now, such as a version that does not exist, or a conflict.',
   pending: 'Changes are pending (`plan --exit-code` only).',
+  interrupted: 'Stopped by Ctrl-C (`quickstart`).',
 } as const satisfies Record<keyof typeof EXIT, string>;
 
 export function optionsPage(): string {

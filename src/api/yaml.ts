@@ -4,7 +4,7 @@ import type { Document, ParsedNode, Scalar, YAMLError } from 'yaml';
 import { clip } from './quote.ts';
 
 export { isAlias, isMap, isScalar, isSeq } from 'yaml';
-export type { Alias, ParsedNode, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+export type { Alias, ParsedNode, Scalar, YAMLMap } from 'yaml';
 
 /** What a file may hold at most. A file beyond these is refused as a whole. */
 export const limits = { bytes: 1024 * 1024, documents: 1_000, aliases: 100, depth: 64 } as const;

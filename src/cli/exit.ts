@@ -1,5 +1,5 @@
-/** Exit codes: documented, stable. Where several hold, the first of 2, 1, 3, 4 wins. */
-export const EXIT = { done: 0, failed: 1, invalid: 2, blocked: 3, pending: 4 } as const;
+/** Exit codes: documented, stable. Where several hold, the first of 2, 1, 3, 4 wins. 130 as shells say it of Ctrl-C. */
+export const EXIT = { done: 0, failed: 1, invalid: 2, blocked: 3, pending: 4, interrupted: 130 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 

@@ -1,6 +1,6 @@
 /** Access to the watched repository and to the status branch, from the options. */
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { GitCredentials, ReadCredentials } from '../adapters/git/credentials.ts';
 import { Remote } from '../adapters/git/remote.ts';
 import { StatusBranch } from '../adapters/git/status-branch.ts';
@@ -49,7 +49,7 @@ export function openGit(config: GitConfig, scrubber: Scrubber, logger: Logger): 
   return {
     url: usable(() => parseGitUrl(given, rules), '--git-url: '),
     readCredentials: credentialsReader(config, config['git-secret'], scrubber),
-    cacheDir: config['cache-dir'] ?? join(homedir(), '.cache', 'modelpromotion'),
+    cacheDir: resolve(config['cache-dir'] ?? join(homedir(), '.cache', 'modelpromotion')),
     logger,
   };
 }

@@ -36,8 +36,7 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   apply: (paths, flags, signal) => apply(paths, optionsOf('apply', flags), environment(), signal),
   status: (names, flags, signal) => status(names, optionsOf('status', flags), signal),
   wait: (names, flags, signal) => wait(names, optionsOf('wait', flags), signal),
-  quickstart: async (_args, _flags, signal) =>
-    (await quickstart({ signal })) === 0 ? EXIT.done : EXIT.failed,
+  quickstart: async (_args, _flags, signal) => await quickstart({ signal }),
   version: async () => {
     print(`modelpromotion ${await version()}`);
     return EXIT.done;

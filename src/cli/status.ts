@@ -28,10 +28,7 @@ export async function status(
 }
 
 /** Those of these names, `name` or `namespace/name`; all when there are none. @throws Error for a name that is not there */
-export function select(
-  promotions: readonly ObservedPromotion[],
-  names: readonly string[],
-): ObservedPromotion[] {
+function select(promotions: readonly ObservedPromotion[], names: readonly string[]): ObservedPromotion[] {
   if (names.length === 0) return [...promotions];
   return names.map((name) => {
     const found = find(promotions, name);

@@ -66,11 +66,7 @@ async function look(names: readonly string[], config: WaitConfig, signal: AbortS
 }
 
 /** As kstatus judges: what is stalled will not become ready by waiting. */
-export function judge(
-  observed: ObservedStatus,
-  names: readonly string[],
-  revision: string | undefined,
-): Verdict {
+function judge(observed: ObservedStatus, names: readonly string[], revision: string | undefined): Verdict {
   if (revision !== undefined && !isAt(observed.revision, revision)) {
     return {
       kind: 'waiting',

@@ -177,7 +177,7 @@ function checked<T>(validate: ValidateFunction<T>, answer: unknown): T {
 
 const STAGES = new Set<string>(['None', 'Staging', 'Production', 'Archived'] satisfies Stage[]);
 
-export function toVersion(wire: WireVersion): Version {
+function toVersion(wire: WireVersion): Version {
   const stage = wire.current_stage ?? 'None';
   return {
     version: wire.version,

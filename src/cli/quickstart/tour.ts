@@ -1,5 +1,6 @@
 /** `modelpromotion quickstart`: the whole loop on one machine, against real servers. */
 import { join, relative } from 'node:path';
+import { EXIT, type ExitCode } from '../exit.ts';
 import { Guide } from './guide.ts';
 import { openPlayground, type Playground, type Ports } from './playground.ts';
 import { describeHoldings, holdingsOf, type RegisteredVersion } from './registry.ts';
@@ -11,7 +12,6 @@ import { readTail } from './tail.ts';
 import { until, Waited } from './until.ts';
 
 const STEP_DEADLINE_MS = 60_000;
-const STOPPED = 130;
 
 export interface QuickstartOptions {
   /** Where MLflow is installed. Default: `.cache` in the working directory. */
@@ -30,7 +30,7 @@ export interface QuickstartOptions {
  * Walks the tour and resolves with the exit code: 0 when every step came true, 1 when not, 130 when stopped on the way.
  * Nothing is left running when it resolves.
  */
-export async function quickstart(options: QuickstartOptions): Promise<number> {
+export async function quickstart(options: QuickstartOptions): Promise<ExitCode> {
   const screen = new Screen(options.out ?? process.stdout);
   try {
     await using owner = new AsyncDisposableStack();
@@ -38,12 +38,12 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
   } catch (error) {
     if (options.signal.aborted) {
       screen.heading('Stopped. Nothing is left running.');
-      return STOPPED;
+      return EXIT.interrupted;
     }
     if (!(error instanceof SetupError)) throw error;
     screen.heading('The quickstart cannot go on');
     screen.text(error.message);
-    return 1;
+    return EXIT.failed;
   }
 }
 
@@ -51,7 +51,7 @@ async function present(
   options: QuickstartOptions,
   screen: Screen,
   owner: AsyncDisposableStack,
-): Promise<number> {
+): Promise<ExitCode> {
   const { cacheDir = '.cache', dir = join(cacheDir, 'quickstart'), ports = {}, signal } = options;
   screen.heading('modelpromotion quickstart');
   screen.text(
@@ -62,9 +62,9 @@ async function present(
   const scene = { playground, screen, signal, guide: new Guide(playground, screen, signal) };
   await scene.guide.introduce();
 
-  if (!(await walk(scene))) return 1;
+  if (!(await walk(scene))) return EXIT.failed;
   if (options.stay ?? screen.isTerminal) return stay(playground, screen, signal);
-  return 0;
+  return EXIT.done;
 }
 
 interface Scene {
@@ -138,17 +138,19 @@ async function tellFailure(
 }
 
 /** Keeps everything up until the signal comes, or something ends by itself. */
-async function stay(playground: Playground, screen: Screen, signal: AbortSignal): Promise<number> {
+async function stay(playground: Playground, screen: Screen, signal: AbortSignal): Promise<ExitCode> {
   farewell(playground, screen);
-  const stopped = new Promise<number>((resolve) => {
-    const stop = () => resolve(0);
+  const stopped = new Promise<ExitCode>((resolve) => {
+    const stop = () => resolve(EXIT.done);
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
   });
-  const broken = playground.controller.exited.then((code) => (signal.aborted ? 0 : code || 1));
+  const broken = playground.controller.exited.then(() => (signal.aborted ? EXIT.done : EXIT.failed));
   const code = await Promise.race([stopped, broken]);
   screen.heading(
-    code === 0 ? 'Stopping.' : `The controller ended by itself; its log is ${playground.controller.logFile}.`,
+    code === EXIT.done
+      ? 'Stopping.'
+      : `The controller ended by itself; its log is ${playground.controller.logFile}.`,
   );
   return code;
 }

@@ -84,7 +84,7 @@ function actionText({ cause, description }: ActionReport): string {
   return `    ${sign} ${description}\n`;
 }
 
-export function summaryText({ summary }: PlanReport): string {
+function summaryText({ summary }: PlanReport): string {
   const parts = [
     `${plural(summary.changes, 'change')} to apply`,
     ...(summary.following > 0
