@@ -19,6 +19,7 @@ import {
 } from './wire.ts';
 
 const API = '/api/2.0/mlflow';
+const SERVER_INFO = '/api/3.0/mlflow/server-info';
 /** MLflow's own maximum for models; for versions a size whose answer stays near 25 MB. */
 const PAGES: PageSizes = { models: 1_000, versions: 50_000, recent: 200 };
 const READ_ATTEMPTS = 3;
@@ -84,17 +85,17 @@ export class MlflowClient {
 
   /** MLflow's version, as far as the server says one. */
   version(signal: AbortSignal): Promise<string> {
-    return this.#read({ name: 'probe', path: '/version', parse: readServerVersion }, signal);
+    return this.#read({ name: 'probe', path: '/version', ofServer: true, parse: readServerVersion }, signal);
   }
 
   /** The cheapest call there is. */
   async ping(signal: AbortSignal): Promise<void> {
-    await this.#read({ name: 'probe', path: '/health', parse: () => undefined }, signal);
+    await this.#read({ name: 'probe', path: '/health', ofServer: true, parse: () => undefined }, signal);
   }
 
   serverInfo(signal: AbortSignal): Promise<{ workspaces: boolean }> {
     return this.#read(
-      { name: 'server-info', path: '/api/3.0/mlflow/server-info', parse: json(readServerInfo) },
+      { name: 'server-info', path: SERVER_INFO, ofServer: true, parse: json(readServerInfo) },
       signal,
     );
   }
@@ -307,7 +308,7 @@ interface Parsed<T> {
   readonly parse: (answer: Answer) => T;
 }
 
-type Read<T> = Parsed<T> & { readonly path: string; readonly query?: Query; readonly timeout?: number };
+type Read<T> = Parsed<T> & Pick<Call, 'path' | 'query' | 'ofServer'> & { readonly timeout?: number };
 type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path' | 'body'>;
 type OrderedSearch = Search & { readonly order: readonly string[]; readonly size: number };
 

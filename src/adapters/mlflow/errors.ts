@@ -55,8 +55,9 @@ export function classify(refusal: Refusal): RegistryError {
   const message = body?.message ?? `HTTP ${status} ${plainText(refusal.body)}`.trim();
   const options = { status, ...(body === undefined ? {} : { code: body.code }) };
   if (status === 401) return new RegistryError('unauthorised', UNAUTHENTICATED, options);
-  if (status === 403)
+  if (status === 403) {
     return new RegistryError('unauthorised', explainForbidden(refusal.body, message), options);
+  }
   if (status >= 300 && status < 400) {
     return new RegistryError(
       'permanent',
@@ -70,8 +71,9 @@ export function classify(refusal: Refusal): RegistryError {
       retryAfter: parseRetryAfter(refusal.retryAfter) ?? 1_000,
     });
   }
-  if (isPermanentServerError(status, refusal, message))
+  if (isPermanentServerError(status, refusal, message)) {
     return new RegistryError('permanent', message, options);
+  }
   if (status >= 500 || status === 408) {
     const retryAfter = parseRetryAfter(refusal.retryAfter);
     return new RegistryError('transient', message, {
@@ -94,11 +96,12 @@ function explainForbidden(body: string, message: string): string {
     : `the registry does not permit this (403): ${message}`;
 }
 
-/** 500s that repeat for ever, and the 503 of a server without workspaces: MLflow's own clients retry them in vain. */
+/** What repeats for ever: some 500s, and the 503 of a server without workspaces. MLflow's own clients retry them in vain. */
 function isPermanentServerError(status: number, { contentType, body }: Refusal, message: string): boolean {
   if (status === 500) {
     return message.includes('cannot archive existing model versions') || body.includes('FEATURE_DISABLED');
   }
+  if (status === 501) return true;
   return status === 503 && contentType.startsWith('text/html') && body.includes('without workspaces support');
 }
 

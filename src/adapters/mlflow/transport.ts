@@ -32,6 +32,8 @@ export interface Call {
   /** Below the uri, such as `/api/2.0/mlflow/registered-models/get`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | readonly string[]>>;
+  /** Concerns the server as such: a server without workspaces refuses every call that names one. */
+  readonly ofServer?: boolean;
   /** Sent as JSON; MLflow wants a body on DELETE too. */
   readonly body?: unknown;
   /** Milliseconds until the whole answer must be here. */
@@ -102,7 +104,7 @@ export class Transport {
           accept: 'application/json',
           'user-agent': 'modelpromotion',
           ...(authorization === undefined ? {} : { authorization }),
-          ...(workspace === undefined ? {} : { 'x-mlflow-workspace': workspace }),
+          ...(workspace === undefined || call.ofServer ? {} : { 'x-mlflow-workspace': workspace }),
           ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         body: call.body === undefined ? null : JSON.stringify(call.body),

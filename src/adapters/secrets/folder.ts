@@ -64,14 +64,13 @@ function isSecret(key: string): boolean {
 }
 
 async function readKey(path: string, name: string, key: string): Promise<string | undefined> {
-  try {
-    const bytes = await readFile(path);
-    if (bytes.length > LARGEST_KEY) throw new Error(`key ${key} of secret ${name} is larger than 1 MiB`);
-    return bytes.toString('utf8').replace(/\r?\n$/, '');
-  } catch (error) {
+  const bytes = await readFile(path).catch((error: unknown) => {
     if (codeOf(error) === 'EISDIR') return undefined;
     throw new Error(`key ${key} of secret ${name} cannot be read: ${codeOf(error)}`, { cause: error });
-  }
+  });
+  if (bytes === undefined) return undefined;
+  if (bytes.length > LARGEST_KEY) throw new Error(`key ${key} of secret ${name} is larger than 1 MiB`);
+  return bytes.toString('utf8').replace(/\r?\n$/, '');
 }
 
 function codeOf(error: unknown): string {
