@@ -64,7 +64,7 @@ export class MlflowClient {
   readonly #breaker = new CircuitBreaker();
   readonly #options: ClientOptions;
   readonly #pages: PageSizes;
-  /** By `performance.now()`: nothing is sent before. */
+  /** What the server asked for, by `performance.now()`: nothing is sent before. */
   #pausedUntil = 0;
 
   constructor(transport: Transport, options: ClientOptions) {
@@ -247,7 +247,7 @@ export class MlflowClient {
 
   #guarded<T>(name: string, send: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return this.#limiter.run(async () => {
-      this.#admit();
+      await this.#admitted(signal);
       const started = performance.now();
       let result = 'ok';
       try {
@@ -264,11 +264,17 @@ export class MlflowClient {
     }, signal);
   }
 
-  /** @throws RegistryError while the registry is left alone. */
-  #admit(): void {
-    const pause = this.#pausedUntil - performance.now();
-    if (pause > 0) {
-      throw new RegistryError('throttled', 'the registry asked us to wait', { retryAfter: pause });
+  /**
+   * Waits for the end of a short pause.
+   * @throws RegistryError while the registry is left alone for longer
+   */
+  async #admitted(signal: AbortSignal): Promise<void> {
+    for (let pause = this.#pause(); pause > 0; pause = this.#pause()) {
+      if (pause > PATIENCE) {
+        throw new RegistryError('throttled', 'the registry asked us to wait', { retryAfter: pause });
+      }
+      await sleep(pause, signal);
+      signal.throwIfAborted();
     }
     const wait = this.#breaker.admit();
     if (wait > 0) {
@@ -280,6 +286,11 @@ export class MlflowClient {
     }
   }
 
+  /** Milliseconds until calls are welcome again. */
+  #pause(): number {
+    return this.#pausedUntil - performance.now();
+  }
+
   #note(error: unknown): void {
     if (!(error instanceof RegistryError)) {
       this.#breaker.cancelled();
@@ -288,14 +299,7 @@ export class MlflowClient {
     // A 400 that may pass (two first writers of one alias) comes from a server in good health.
     if (error.errorClass === 'transient' && error.status !== 400) this.#breaker.failed();
     else this.#breaker.succeeded();
-    this.#pause(error.retryAfter ?? 0);
-  }
-
-  /** A short pause makes calls wait, a long one makes them fail at once. */
-  #pause(ms: number): void {
-    if (ms === 0) return;
-    if (ms <= PATIENCE) this.#limiter.pause(ms);
-    else this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
+    this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + (error.retryAfter ?? 0));
   }
 }
 
