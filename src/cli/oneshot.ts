@@ -2,7 +2,7 @@
 import type { Listing } from '../api/listing.ts';
 import type { RegistryDirectory } from '../adapters/mlflow/directory.ts';
 import type { Entry } from '../domain/catalog.ts';
-import type { Finding } from '../domain/outcome.ts';
+import type { Finding } from '../domain/finding.ts';
 import { recordsFromMarks } from '../domain/provenance.ts';
 import type { Config, Environment } from '../config.ts';
 import { Engine } from '../reconcile/engine.ts';

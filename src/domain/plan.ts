@@ -3,18 +3,18 @@
  * the status reports it. Values in, values out.
  */
 import { severity, type Reason } from '../api/reasons.ts';
-import { expectationBroken, isDone, simulate, type Action, type Cause } from './action.ts';
+import { expectationBroken, isDone, simulate, type Action } from './action.ts';
 import {
   describeTarget,
   describeWant,
   settlingOrder,
-  type AliasTarget,
   type Promotion,
   type StageTarget,
   type Target,
   type TargetId,
 } from './desired.ts';
-import { holders, isPrompt, sameVersion, type Fact, type Model, type Version } from './observed.ts';
+import { isPrompt, sameVersion, type Fact, type Model, type Version } from './observed.ts';
+import { aliasDifferences, stageDifferences } from './differences.ts';
 import { foreignOwner } from './provenance.ts';
 import type { Records, TargetRecord } from './record.ts';
 import { currentHolder, isHeldBy, selectCandidate } from './select.ts';
@@ -267,100 +267,6 @@ function settle(
 function recordOf(id: TargetId, candidate: Version, records: Records): TargetRecord | undefined {
   const record = records.get(id);
   return record !== undefined && sameVersion(record, candidate) ? record : undefined;
-}
-
-function stageDifferences(
-  target: StageTarget,
-  candidate: Version,
-  model: Model,
-  record: TargetRecord | undefined,
-): Action[] {
-  const cause: Cause = record === undefined ? 'Promotion' : 'Drift';
-  const actions: Action[] = [];
-  const others = holders(model, target.stage).filter((holder) => holder.version !== candidate.version);
-  const stage = model.versions.get(candidate.version)?.stage ?? candidate.stage;
-  if (stage !== target.stage) {
-    actions.push({
-      kind: 'Transition',
-      target: target.id,
-      cause,
-      version: candidate.version,
-      to: target.stage,
-      archiveExisting: target.archiveExisting,
-      expect: { from: stage, holders: others.map((holder) => holder.version) },
-    });
-  } else if (target.archiveExisting) {
-    for (const other of others) actions.push(archive(other, target, cause));
-  }
-  return [...actions, ...metadataDifferences(target, candidate, record)];
-}
-
-/** MLflow lets several versions hold one stage (its own archiving races); the surplus goes to Archived. */
-function archive(other: Version, target: StageTarget, cause: Cause): Action {
-  return {
-    kind: 'Transition',
-    target: target.id,
-    cause,
-    version: other.version,
-    to: 'Archived',
-    archiveExisting: false,
-    expect: { from: target.stage, holders: [] },
-  };
-}
-
-function metadataDifferences(
-  target: StageTarget,
-  candidate: Version,
-  record: TargetRecord | undefined,
-): Action[] {
-  const { version } = candidate;
-  const actions: Action[] = [];
-  for (const [key, value] of target.tags) {
-    const found = candidate.tags.get(key);
-    const cause = record?.tags.get(key) === value ? 'Drift' : 'Promotion';
-    if (found !== value) {
-      actions.push({
-        kind: 'SetTag',
-        target: target.id,
-        cause,
-        version,
-        key,
-        value,
-        expect: { value: found },
-      });
-    }
-  }
-  if (target.description !== undefined && target.description !== candidate.description) {
-    actions.push({
-      kind: 'SetDescription',
-      target: target.id,
-      cause: record?.description === target.description ? 'Drift' : 'Promotion',
-      version,
-      description: target.description,
-      expect: { description: candidate.description },
-    });
-  }
-  return actions;
-}
-
-function aliasDifferences(
-  target: AliasTarget,
-  candidate: Version,
-  model: Model,
-  record: TargetRecord | undefined,
-): Action[] {
-  const found = model.aliases.get(target.alias);
-  if (found === candidate.version) return [];
-  return [
-    {
-      kind: 'SetAlias',
-      target: target.id,
-      cause: record === undefined ? 'Promotion' : 'Drift',
-      alias: target.alias,
-      version: candidate.version,
-      expect: { version: found },
-    },
-  ];
 }
 
 /** Actions in settling order, so that Production is taken before Staging is refilled. */

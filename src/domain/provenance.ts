@@ -81,7 +81,7 @@ function installationOf(owner: string): string {
 
 /** What an earlier mark of ours says of this version, as far as it is still so. */
 function stillHeld(model: Model, version: string, owner: string): TargetId[] {
-  const mark = parseMark(model.versions.get(version)?.tags.get(PROVENANCE_TAG));
+  const mark = provenanceOf(model.versions.get(version));
   if (mark?.by !== owner) return [];
   return mark.targets.filter((target) => isHeldBy(target, { version }, model));
 }
@@ -100,7 +100,7 @@ export function unmarksFor(targets: readonly TargetId[], model: Model, owner: st
 export function recordsFromMarks(model: Model, owner: string): Records {
   const latest = new Map<TargetId, { at: string; version: Version }>();
   for (const version of model.versions.values()) {
-    const mark = parseMark(version.tags.get(PROVENANCE_TAG));
+    const mark = provenanceOf(version);
     if (mark?.by !== owner) continue;
     for (const target of mark.targets) {
       const known = latest.get(target);
@@ -115,14 +115,29 @@ export function recordsFromMarks(model: Model, owner: string): Records {
   );
 }
 
-function parseMark(text: string | undefined): { by: string; targets: TargetId[]; at: string } | undefined {
+/** What a provenance tag of ours says. Anybody who may write tags may have written it. */
+export interface Provenance {
+  readonly by: string;
+  readonly targets: readonly TargetId[];
+  readonly revision: string;
+  readonly digest: string;
+  /** RFC 3339. */
+  readonly at: string;
+}
+
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
+const LONGEST = 300;
+
+/** The provenance tag of a version; undefined without one, or when it is not of our making. */
+export function provenanceOf(version: Version | undefined): Provenance | undefined {
   try {
-    const mark = JSON.parse(text ?? 'null') as { by?: unknown; targets?: unknown; at?: unknown } | null;
-    const { by, at, targets } = mark ?? {};
+    const mark = JSON.parse(version?.tags.get(PROVENANCE_TAG) ?? 'null') as Partial<Provenance> | null;
+    const { by, at, revision, digest, targets } = mark ?? {};
+    const texts = [by, at, revision, digest].every(
+      (text) => typeof text === 'string' && text.length <= LONGEST,
+    );
     const named = Array.isArray(targets) && targets.every((target) => typeof target === 'string');
-    return typeof by === 'string' && typeof at === 'string' && named
-      ? (mark as { by: string; targets: TargetId[]; at: string })
-      : undefined;
+    return texts && named && TIME.test(at ?? '') ? (mark as Provenance) : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 /** Carries a plan out: one action after the other, each checked before it is sent and settled when no answer came. */
 import { describeAction, expectationBroken, isDone, simulate, type Action } from '../domain/action.ts';
-import type { Attempt } from '../domain/outcome.ts';
+import type { Attempt } from '../domain/finding.ts';
 import type { Model } from '../domain/observed.ts';
 import type { Obstacle } from '../domain/plan.ts';
 import { WriteError, type Registry } from './ports.ts';

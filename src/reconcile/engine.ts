@@ -9,7 +9,8 @@ import { advance, EMPTY_CATALOG, remember, samePlace, type Catalog, type Entry }
 import { claimedVersions, findConflict, type Claimant } from '../domain/claims.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
-import { summarise, type Event, type Finding, type Next, type Outcome } from '../domain/outcome.ts';
+import type { Finding } from '../domain/finding.ts';
+import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
 import { recordsOf } from '../domain/status.ts';
 import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
 import { release } from './release.ts';
@@ -131,6 +132,7 @@ export class Engine {
       previous,
       finding,
       attempted,
+      owner: this.#ownerOf(promotion),
       author,
       now: this.#options.now(),
     });

@@ -7,7 +7,7 @@ import { isDone, type Action } from '../domain/action.ts';
 import type { Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
 import type { Fact, Model } from '../domain/observed.ts';
-import type { Attempt, Finding } from '../domain/outcome.ts';
+import type { Attempt, Finding } from '../domain/finding.ts';
 import { planPromotion, type Context, type Plan } from '../domain/plan.ts';
 import { marksFor } from '../domain/provenance.ts';
 import type { Records } from '../domain/record.ts';

@@ -117,7 +117,8 @@ function remember(promotion: Promotion, { kind }: Plan, after: Model, context: C
   const plan = planPromotion(promotion, known(after), context);
   const finding = { kind: 'Planned', plan, attempt: undefined } as const;
   const { revision: attempted } = promotion;
-  const pass = { promotion, previous: undefined, finding, attempted, author: undefined, now: NOW };
+  const { owner } = context;
+  const pass = { promotion, previous: undefined, finding, attempted, owner, author: undefined, now: NOW };
   const { status } = summarise(pass);
   return new Map([...context.records, ...recordsOf(status)]);
 }

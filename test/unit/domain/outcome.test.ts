@@ -6,7 +6,8 @@ import { isStatus } from '../../../src/api/validate.ts';
 import { simulate, type Action } from '../../../src/domain/action.ts';
 import type { Promotion } from '../../../src/domain/desired.ts';
 import type { Fact, Model } from '../../../src/domain/observed.ts';
-import { summarise, type Attempt, type Finding, type Outcome } from '../../../src/domain/outcome.ts';
+import type { Attempt, Finding } from '../../../src/domain/finding.ts';
+import { summarise, type Outcome } from '../../../src/domain/outcome.ts';
 import { planPromotion, type Obstacle } from '../../../src/domain/plan.ts';
 import { recordsOf, toStatus } from '../../../src/domain/status.ts';
 import {
@@ -37,7 +38,15 @@ function outcomeOf(
   finding: Finding,
   { promotion = aPromotion(spec), previous, now = NOW, author }: Given = {},
 ): Outcome {
-  const pass = { promotion, previous, finding, attempted: promotion.revision, author, now };
+  const pass = {
+    promotion,
+    previous,
+    finding,
+    attempted: promotion.revision,
+    owner: aContext().owner,
+    author,
+    now,
+  };
   const outcome = summarise(pass);
   expect(outcome).toEqual(summarise(pass));
   expect(isStatus(outcome.status)).toBe(true);
@@ -475,6 +484,43 @@ describe('history', () => {
     const { status } = act(aModel({ versions: { 3: 'None' } }), {}, { count: 1, failure });
     expect(status.history).toMatchObject([{ target: 'stage/Production', to: '3' }]);
     expect(status.lastAppliedDigest).toBe('sha256:d1');
+  });
+
+  it('learns from the tag of a change that was made and could not be written down', () => {
+    const mark = {
+      by: aContext().owner,
+      targets: ['stage/Production'],
+      revision: 'main@sha1:2',
+      digest: 'sha256:d2',
+      at: '2026-03-01T11:59:00Z',
+    };
+    const marked = (by: string): Fact<Model> => {
+      const tags = { 'modelpromotion.dev/applied': JSON.stringify({ ...mark, by }) };
+      const versions = {
+        3: 'Archived',
+        4: { stage: 'Production', tags },
+      } as const;
+      return known(aModel({ versions, aliases: { champion: '3' } }));
+    };
+    const promotion = aPromotion(
+      { stages: { Production: '4' }, aliases: { champion: '3' } },
+      { generation: 2 },
+    );
+    const given = { promotion, previous: settled };
+    expect(look(marked(mark.by), given).status.history).toEqual([
+      {
+        target: 'stage/Production',
+        from: '3',
+        to: '4',
+        revision: 'main@sha1:2',
+        digest: 'sha256:d2',
+        time: mark.at,
+      },
+    ]);
+    expect(look(marked('other/ml/churn'), given).status.history).toBeUndefined();
+    const { status } = look(marked(mark.by), given);
+    expect(look(marked(mark.by), { promotion, previous: status }).status.history).toHaveLength(1);
+    expect(status.targets?.[0]?.applied?.how).toBe('Found');
   });
 
   it('holds the last ten changes', () => {

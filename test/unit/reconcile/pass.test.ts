@@ -1,6 +1,6 @@
 /** One pass against a registry that fails in every way it can. */
 import { describe, expect, it } from 'vitest';
-import type { Finding } from '../../../src/domain/outcome.ts';
+import type { Finding } from '../../../src/domain/finding.ts';
 import { PROVENANCE_TAG } from '../../../src/domain/provenance.ts';
 import type { Records } from '../../../src/domain/record.ts';
 import { reconcile, type PassOptions } from '../../../src/reconcile/pass.ts';

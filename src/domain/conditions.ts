@@ -1,0 +1,108 @@
+/** The conditions of a promotion, after kstatus: `Ready` always, `Reconciling` or `Stalled` only while true. */
+import { severity, type Reason } from '../api/reasons.ts';
+import { timestamp } from '../api/timestamp.ts';
+import type { Problem } from '../api/listing.ts';
+import type { Condition, ModelPromotionStatus } from '../api/generated/types.ts';
+import { describeAction } from './action.ts';
+import { decisionsOf, type Attempt, type Pass } from './finding.ts';
+import type { Decision, Plan } from './plan.ts';
+
+/** The Ready condition, before it has a time. */
+export interface Ready {
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+export function judge({ previous, finding }: Pass): Ready {
+  switch (finding.kind) {
+    case 'Invalid':
+      return { status: 'False', reason: 'InvalidSpec', message: describeProblems(finding.problems) };
+    case 'Obstructed':
+      return { status: 'False', ...finding.obstacle };
+    case 'Planned':
+      return judgePlan(finding.plan, finding.attempt, previous);
+    default:
+      return finding satisfies never;
+  }
+}
+
+function judgePlan(
+  plan: Plan,
+  attempt: Attempt | undefined,
+  previous: ModelPromotionStatus | undefined,
+): Ready {
+  if (attempt?.failure !== undefined) return { status: 'False', ...attempt.failure };
+  switch (plan.kind) {
+    case 'Suspended':
+      return suspended(previous);
+    case 'UpToDate':
+      return { status: 'True', ...settled(plan.decisions) };
+    case 'Blocked':
+      return { status: 'False', ...plan.obstacle };
+    case 'Apply':
+      return { status: 'False', reason: 'Progressing', message: plan.actions.map(describeAction).join('; ') };
+    default:
+      return plan satisfies never;
+  }
+}
+
+function suspended(previous: ModelPromotionStatus | undefined): Ready {
+  const ready = previous?.conditions?.find((condition) => condition.type === 'Ready');
+  return {
+    status: ready?.status ?? 'Unknown',
+    reason: 'Suspended',
+    message: 'suspended: the registry is left alone until spec.suspend is false',
+  };
+}
+
+function settled(decisions: readonly Decision[]): { reason: Reason; message: string } {
+  const drifted = decisions.find((decision) => decision.state === 'Drifted');
+  const empty = decisions.find((decision) => decision.reason === 'NoCandidate');
+  return {
+    reason: (drifted ?? empty)?.reason ?? 'UpToDate',
+    message: decisions.map((decision) => decision.message).join(', '),
+  };
+}
+
+export function conditionsOf(pass: Pass, ready: Ready): Condition[] {
+  const conditions: Omit<Condition, 'lastTransitionTime'>[] = [{ type: 'Ready', ...ready }];
+  if (ready.status !== 'True' && ready.reason !== 'Suspended') {
+    const type = severity(ready.reason) === 'stalled' ? 'Stalled' : 'Reconciling';
+    conditions.push({ type, status: 'True', reason: ready.reason, message: ready.message });
+  }
+  const drifted = decisionsOf(pass).filter((decision) => decision.state === 'Drifted');
+  if (drifted.length > 0) {
+    const message = drifted.map((decision) => decision.message).join('; ');
+    conditions.push({ type: 'Drifted', status: 'True', reason: 'DriftReported', message });
+  }
+  return conditions.map((condition) => ({
+    type: condition.type,
+    status: condition.status,
+    reason: condition.reason,
+    message: condition.message.slice(0, 4_000),
+    observedGeneration: pass.promotion.generation,
+    lastTransitionTime: transitionTime(condition, pass),
+  }));
+}
+
+/** Moves only when the condition's status moves. */
+function transitionTime(
+  { type, status }: Pick<Condition, 'type' | 'status'>,
+  { previous, now }: Pass,
+): string {
+  const before = previous?.conditions?.find((condition) => condition.type === type);
+  return before?.status === status ? before.lastTransitionTime : timestamp(now);
+}
+
+function describeProblems(problems: readonly Problem[]): string {
+  const shown = problems
+    .slice(0, 5)
+    .map(
+      ({ file, line, column, path, message }) =>
+        `${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}`,
+    );
+  return problems.length > shown.length
+    ? `${shown.join('; ')}; and ${problems.length - shown.length} more`
+    : shown.join('; ');
+}
