@@ -1,8 +1,16 @@
 /** `modelpromotion apply`: shows the plan, asks, carries it out, and says what it did. */
 import type { Config, Environment, OptionName } from '../config.ts';
 import { describeAction, type Action } from '../domain/action.ts';
+import type { Model } from '../domain/observed.ts';
 import { remainder, type Obstacle, type Plan } from '../domain/plan.ts';
-import { applyPlan, planLive, type Approved, type PassInput, type PassOptions } from '../reconcile/pass.ts';
+import {
+  applyPlan,
+  planLive,
+  type Approved,
+  type PassInput,
+  type PassOptions,
+  type PlannedPass,
+} from '../reconcile/pass.ts';
 import { toYaml } from '../api/yaml.ts';
 import { sleep } from '../runtime/time.ts';
 import { LOG_OPTIONS, REGISTRY_OPTIONS } from './assembly.ts';
@@ -97,18 +105,18 @@ async function applyOne({ entry, input, pass }: Pending, signal: AbortSignal): P
     actions: done.map(reportAction),
     obstacle,
   });
-  let approved = approvedOf(pass.plan);
+  let shown = shownBy(pass);
   // A target that follows another is planned once that one is up to date, so there may be several rounds.
   for (let round = 0; round <= promotion.targets.length; round += 1) {
     const result = await input.registry.exclusive(promotion.model, () =>
-      applyRound(input, approved, options, signal),
+      applyRound(input, shown, options, signal),
     );
     if ('obstacle' in result) return finish(result.obstacle);
     done.push(...result.applied);
     if (result.failure !== undefined) return finish(result.failure);
     if (result.plan.kind === 'Suspended' || result.plan.kind === 'UpToDate') return finish(undefined);
     if (result.plan.kind === 'Blocked') return finish(result.plan.obstacle);
-    approved = result.plan.actions;
+    shown = { actions: result.plan.actions, model: result.model };
   }
   return finish({
     reason: 'ProgressingWithRetry',
@@ -118,12 +126,30 @@ async function applyOne({ entry, input, pass }: Pending, signal: AbortSignal): P
 
 type Round =
   | { readonly obstacle: Obstacle }
-  | { readonly applied: readonly Action[]; readonly failure: Obstacle | undefined; readonly plan: Plan };
+  | {
+      readonly applied: readonly Action[];
+      readonly failure: Obstacle | undefined;
+      readonly plan: Plan;
+      readonly model: Model;
+    };
+
+/** A plan as it was shown, and the model it was made from. */
+interface Shown {
+  readonly actions: readonly Action[];
+  readonly model: Model | undefined;
+}
+
+function shownBy({ plan, observed }: PlannedPass): Shown {
+  return {
+    actions: plan.kind === 'Apply' ? plan.actions : [],
+    model: observed.kind === 'known' ? observed.value : undefined,
+  };
+}
 
 /** Applies what was shown, and only if the registry still is as the plan expects. */
 async function applyRound(
   input: PassInput,
-  actions: readonly Action[],
+  shown: Shown,
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Round> {
@@ -137,7 +163,7 @@ async function applyRound(
       },
     };
   }
-  const left = remainder(actions, observed.value);
+  const left = shown.model && remainder(shown.actions, shown.model, observed.value);
   if (left === undefined) {
     return {
       obstacle: {
@@ -150,11 +176,12 @@ async function applyRound(
   const finding = await applyPlan(input, approved, options, signal);
   if (finding.kind !== 'Planned')
     return { obstacle: { reason: 'RegistryRefused', message: 'no plan could be made' } };
-  return { applied: finding.attempt?.applied ?? [], failure: finding.attempt?.failure, plan: finding.plan };
-}
-
-function approvedOf(plan: Plan): readonly Action[] {
-  return plan.kind === 'Apply' ? plan.actions : [];
+  return {
+    applied: finding.attempt?.applied ?? [],
+    failure: finding.attempt?.failure,
+    plan: finding.plan,
+    model: observed.value,
+  };
 }
 
 function passOptions(promotion: string, signal: AbortSignal): PassOptions {

@@ -55,6 +55,7 @@ export async function planPaths(
       reconciled: () => undefined,
       applied: () => undefined,
     },
+    wake: () => undefined,
     onStatus: () => undefined,
     fence: () => !signal.aborted,
     now: Date.now,

@@ -67,6 +67,7 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
     uidOf: (key) => uidOf(...home.identity, key),
     registries: directory,
     observer: observerFor(metrics, logger),
+    wake: (key) => queue.add(key),
     onStatus: (key) => statusWriter?.changed(key),
     // A git daemon is a single instance by design: it always leads.
     fence: () => true,

@@ -69,7 +69,8 @@ function keptStatus({ promotion, previous, finding }: Pass): ModelPromotionStatu
 
 function planOf(pass: Pass): Pick<ModelPromotionStatus, 'plan'> {
   if (pass.finding.kind !== 'Planned' || pass.finding.plan.kind !== 'Apply') return {};
-  return { plan: { actions: pass.finding.plan.actions.map(describeAction) } };
+  const actions = pass.finding.plan.actions.map(describeAction);
+  return { plan: { ...optional('digest', pass.finding.attempt?.digest), actions } };
 }
 
 function appliedOf(

@@ -296,7 +296,9 @@ function worstObstacle(decisions: readonly Decision[]): Obstacle | undefined {
  * What is left of a plan on the model as it is now, for a plan that was shown before it is applied.
  * Undefined when the registry moved away from what the plan expects: it is stale, and must be made again.
  */
-export function remainder(actions: readonly Action[], model: Model): Action[] | undefined {
+export function remainder(actions: readonly Action[], planned: Model, model: Model): Action[] | undefined {
+  if (actions.some((action) => 'version' in action && !isSameIn(planned, model, action.version)))
+    return undefined;
   const left: Action[] = [];
   let projected = model;
   for (const action of actions) {
@@ -306,4 +308,10 @@ export function remainder(actions: readonly Action[], model: Model): Action[] | 
     projected = simulate(projected, action);
   }
   return left;
+}
+
+/** A model that was deleted and made again counts its versions anew: its version 3 is a stranger. */
+function isSameIn(planned: Model, model: Model, number: string): boolean {
+  const [before, now] = [planned.versions.get(number), model.versions.get(number)];
+  return before !== undefined && now !== undefined && sameVersion(before, now);
 }

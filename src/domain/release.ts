@@ -6,7 +6,8 @@ import type { Records } from './record.ts';
 import { isHeldBy } from './select.ts';
 
 /**
- * Nothing is released that we have no record of, that has moved on since, or that another promotion declares by
+ * Our aliases are removed, and what we ourselves promoted goes to Archived; a version that we found in its stage
+ * stays there. Nothing is released that we have no record of, that has moved on since, or that another promotion declares by
  * now (`claimed`): a promotion that is renamed hands its targets over.
  */
 export function planRelease(
@@ -26,6 +27,7 @@ function release(target: Target, model: Model, records: Records): Action[] {
   const holder = record === undefined ? undefined : model.versions.get(record.version);
   if (record === undefined || holder === undefined) return [];
   if (!sameVersion(record, holder) || !isHeldBy(target.id, holder, model)) return [];
+  if (target.kind === 'stage' && record.how !== 'Applied') return [];
   const common = { target: target.id, cause: 'Release' } as const;
   return target.kind === 'alias'
     ? [{ ...common, kind: 'DeleteAlias', alias: target.alias, expect: { version: holder.version } }]

@@ -4,7 +4,7 @@
  */
 import type { Listing, Problem } from '../api/listing.ts';
 import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
-import { severity } from '../api/reasons.ts';
+import { severity, type Reason } from '../api/reasons.ts';
 import { advance, EMPTY_CATALOG, remember, samePlace, type Catalog, type Entry } from '../domain/catalog.ts';
 import { claimedVersions, findConflict, type Claimant } from '../domain/claims.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
@@ -24,6 +24,8 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
   readonly uidOf: (key: string) => string;
   readonly registries: Registries;
   readonly observer: Observer;
+  /** Called with the key of a promotion that is to be looked at soon. */
+  readonly wake: (key: string) => void;
   /** Called with the keys whose status document changed or went away. */
   readonly onStatus: (key: string) => void;
 }
@@ -89,12 +91,15 @@ export class Engine {
       if (!told.has(canonicalJson(problem))) observer.warn(problem, 'a manifest was refused');
     }
     for (const entry of removed) this.#leave(entry);
+    const reached = this.#reached();
     await registries.update(catalog.registries);
     const formerClaimants = this.#claimants;
     this.#indexClaims();
     for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()]))
       this.#options.onStatus(key);
-    const keys = [...changed, ...removed.map((entry) => entry.promotion.key)];
+    const nowReached = this.#reached();
+    const moved = [...catalog.entries.keys()].filter((key) => reached.get(key) !== nowReached.get(key));
+    const keys = [...changed, ...moved, ...removed.map((entry) => entry.promotion.key)];
     return withRivals(keys, [formerClaimants, this.#claimants]);
   }
 
@@ -211,12 +216,21 @@ export class Engine {
   #report(promotion: Promotion, finding: Finding, { status, events }: Outcome, seconds: number): void {
     const { observer } = this.#options;
     const ready = status.conditions?.find((condition) => condition.type === 'Ready');
-    const reason = ready?.reason as Parameters<typeof severity>[0] | undefined;
-    observer.reconciled(reason === undefined ? 'waiting' : severity(reason), seconds);
+    const reason = (ready?.reason ?? 'Progressing') as Reason;
+    observer.reconciled(ready?.status === 'True' ? 'ready' : severity(reason), seconds);
     const applied = finding.kind === 'Planned' ? (finding.attempt?.applied ?? []) : [];
+    if (applied.length > 0) this.#wakeRivals(promotion);
     for (const action of applied) observer.applied(action.kind, action.cause);
     for (const event of events) logEvent(observer, promotion.key, event);
     this.#remember(promotion, status);
+  }
+
+  /** What this promotion left or took may be what another one of the model waits for. */
+  #wakeRivals(promotion: Promotion): void {
+    const resolved = this.#options.registries.resolve(promotion);
+    if (resolved.kind === 'refused') return;
+    const rivals = this.#claimants.get(claimKey(resolved.address, promotion.model)) ?? [];
+    for (const key of rivals) if (key !== promotion.key) this.#options.wake(key);
   }
 
   /** What was removed while its pass ran takes the status with it, so that it is released with all that was applied. */
@@ -307,6 +321,16 @@ export class Engine {
 
   #ownerOf(promotion: Promotion): string {
     return `${this.#options.installation}/${promotion.key}`;
+  }
+
+  /** Where each promotion's registry is, or why it may not use it: this moves when a registry's declaration does. */
+  #reached(): ReadonlyMap<string, string> {
+    return new Map(
+      [...this.#catalog.entries].map(([key, { promotion }]) => {
+        const resolved = this.#options.registries.resolve(promotion);
+        return [key, resolved.kind === 'found' ? resolved.address : resolved.reason];
+      }),
+    );
   }
 
   #indexClaims(): void {

@@ -1,9 +1,8 @@
-/** A limit on how much happens at once, with a pause that a server can ask for (`Retry-After`). */
+/** Limits on how much happens at once. */
 
 export class Limiter {
   readonly #limit: number;
   #running = 0;
-  #pausedUntil = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(limit: number) {
@@ -19,12 +18,6 @@ export class Limiter {
       this.#running -= 1;
       this.#next();
     }
-  }
-
-  /** Starts nothing new for `ms`. A later, longer pause extends it. */
-  pause(ms: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
-    setTimeout(() => this.#next(), ms + 1).unref();
   }
 
   async #acquire(signal: AbortSignal): Promise<void> {
@@ -49,7 +42,7 @@ export class Limiter {
   }
 
   #hasRoom(): boolean {
-    return this.#running < this.#limit && performance.now() >= this.#pausedUntil;
+    return this.#running < this.#limit;
   }
 
   #next(): void {

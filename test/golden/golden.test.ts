@@ -74,6 +74,7 @@ class Story {
         reconciled: () => undefined,
         applied: () => undefined,
       },
+      wake: () => undefined,
       onStatus: () => undefined,
       fence: () => true,
       now: () => NOW + this.#step * HOUR,

@@ -631,16 +631,16 @@ describe('the remainder of a plan', () => {
   const actions = plan.kind === 'Apply' ? plan.actions : [];
 
   it('is the whole plan on the registry it was made for', () => {
-    expect(remainder(actions, before)).toEqual(actions);
+    expect(remainder(actions, before, before)).toEqual(actions);
   });
 
   it('is what is left when some of it is done', () => {
     const [first, ...rest] = actions;
-    expect(first && remainder(actions, simulate(before, first))).toEqual(rest);
+    expect(first && remainder(actions, before, simulate(before, first))).toEqual(rest);
   });
 
   it('is nothing when all of it is done', () => {
-    expect(remainder(actions, actions.reduce(simulate, before))).toEqual([]);
+    expect(remainder(actions, before, actions.reduce(simulate, before))).toEqual([]);
   });
 
   it('does not exist when the registry went another way', () => {
@@ -648,6 +648,12 @@ describe('the remainder of a plan', () => {
       versions: { 3: 'Archived', 4: 'None', 5: 'Production' },
       aliases: { champion: '3' },
     });
-    expect(remainder(actions, elsewhere)).toBeUndefined();
+    expect(remainder(actions, before, elsewhere)).toBeUndefined();
+  });
+
+  it('does not exist for a model that was deleted and made again with the same numbers', () => {
+    const stranger = { stage: 'None', creationTimestamp: 1 } as const;
+    const again = aModel({ versions: { 3: 'Production', 4: stranger }, aliases: { champion: '3' } });
+    expect(remainder(actions, before, again)).toBeUndefined();
   });
 });

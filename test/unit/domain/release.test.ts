@@ -44,6 +44,12 @@ describe('a removed promotion', () => {
     expect(released(inPlace, { memory: records({ 'alias/champion': '3' }) })).toEqual([removed]);
   });
 
+  it('leaves a version in its stage that it found there, and removes its aliases all the same', () => {
+    const found = aRecord('3', { how: 'Found' });
+    const memory = records({ 'stage/Production': found, 'alias/champion': found });
+    expect(released(inPlace, { memory })).toEqual([removed]);
+  });
+
   it('leaves what has moved on since', () => {
     expect(released({ versions: { 3: 'Archived', 4: 'Production' }, aliases: { champion: '4' } })).toEqual(
       [],

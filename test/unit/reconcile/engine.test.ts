@@ -38,6 +38,7 @@ function start(registry: MemoryRegistry, rest: Partial<EngineOptions> = {}): Hom
       reconciled: () => undefined,
       applied: () => undefined,
     },
+    wake: () => undefined,
     onStatus: (key) => statuses.push(key),
     fence: () => true,
     now: () => NOW,
@@ -399,5 +400,40 @@ describe('two promotions of one model', () => {
       'True/UpToDate',
     ]);
     expect(home.engine.keysOf('memory', ['churn'])).toEqual(['ml/a', 'ml/b']);
+  });
+
+  it('are woken when one of them moved something', async () => {
+    const registry = new MemoryRegistry(aModel({ versions }));
+    const woken: string[] = [];
+    const home = start(registry, { wake: (key) => woken.push(key) });
+    await accept(
+      home,
+      files({ name: 'a', stages: { Production: '3' } }, { name: 'b', aliases: { next: '4' } }),
+    );
+    expect(woken).toEqual(['ml/b', 'ml/a']);
+    await settle(home.engine, 'ml/a');
+    expect(woken).toHaveLength(2);
+  });
+});
+
+describe('a registry', () => {
+  it('that is no longer open to a promotion has it looked at, and so has one that is open again', async () => {
+    const memory = new MemoryRegistry(aModel({ versions: { 3: 'None' } }));
+    let open = true;
+    const registries: Registries = {
+      update: () => Promise.resolve(void (open = !open)),
+      resolve: () =>
+        open
+          ? { kind: 'found', registry: memory, address: 'memory' }
+          : { kind: 'refused', reason: 'NotAllowed', message: 'not for you' },
+    };
+    const home = start(memory, { registries });
+    const declared = files({ stages: { Production: '3' } });
+    await accept(home, declared);
+    expect(ready(home.engine)).toBe('False/NotAllowed');
+    expect([...(await accept(home, declared)).keys()]).toEqual(['ml/churn']);
+    expect(ready(home.engine)).toBe('True/UpToDate');
+    expect([...(await accept(home, declared)).keys()]).toEqual(['ml/churn']);
+    expect(ready(home.engine)).toBe('False/NotAllowed');
   });
 });

@@ -89,36 +89,6 @@ describe('a limiter', () => {
     third.end();
     await Promise.all(runs);
   });
-
-  it('starts nothing new while it pauses, and all that waited afterwards', async () => {
-    const limiter = new Limiter(2);
-    limiter.pause(1_000);
-    const tasks = [task(), task()];
-    const runs = tasks.map(({ work }) => limiter.run(work, live));
-    await vi.advanceTimersByTimeAsync(999);
-    expect(tasks.map(({ begun }) => begun())).toEqual([false, false]);
-    await vi.advanceTimersByTimeAsync(2);
-    expect(tasks.map(({ begun }) => begun())).toEqual([true, true]);
-    tasks.forEach(({ end }) => end());
-    await Promise.all(runs);
-  });
-
-  it.each([
-    [1_000, 3_000],
-    [3_000, 1_000],
-  ])('pauses for the longer of two pauses: %i and %i', async (first, second) => {
-    const limiter = new Limiter(1);
-    limiter.pause(first);
-    limiter.pause(second);
-    const { work, begun, end } = task();
-    const run = limiter.run(work, live);
-    await vi.advanceTimersByTimeAsync(2_999);
-    expect(begun()).toBe(false);
-    await vi.advanceTimersByTimeAsync(2);
-    expect(begun()).toBe(true);
-    end();
-    await run;
-  });
 });
 
 describe('a keyed mutex', () => {
