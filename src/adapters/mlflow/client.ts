@@ -62,6 +62,7 @@ export class MlflowClient {
   readonly #transport: Transport;
   readonly #limiter: Limiter;
   readonly #breaker = new CircuitBreaker();
+  #lastFailure = 'no answer';
   readonly #options: ClientOptions;
   readonly #pages: PageSizes;
   /** What the server asked for, by `performance.now()`: nothing is sent before. */
@@ -280,7 +281,7 @@ export class MlflowClient {
     if (wait > 0) {
       throw new RegistryError(
         'transient',
-        'the registry has failed several times in a row and is left alone for a moment',
+        `${this.#lastFailure}; after several failures in a row the registry is left alone for a moment`,
         { retryAfter: wait },
       );
     }
@@ -297,8 +298,12 @@ export class MlflowClient {
       return;
     }
     // A 400 that may pass (two first writers of one alias) comes from a server in good health.
-    if (error.errorClass === 'transient' && error.status !== 400) this.#breaker.failed();
-    else this.#breaker.succeeded();
+    if (error.errorClass === 'transient' && error.status !== 400) {
+      this.#lastFailure = error.message;
+      this.#breaker.failed();
+    } else {
+      this.#breaker.succeeded();
+    }
     this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + (error.retryAfter ?? 0));
   }
 }
