@@ -13,9 +13,9 @@ import { parseYaml, toYaml } from './yaml.ts';
 export function readStatusFile(path: string, text: string): ModelPromotion | undefined {
   const stored = toObject(text);
   if (stored === undefined) return undefined;
-  const { status, metadata, ...manifest } = stored;
-  const { uid: _uid, generation, ...rest } = (metadata ?? {}) as Record<string, unknown>;
-  const bytes = new TextEncoder().encode(toYaml({ ...manifest, metadata: rest }));
+  const { status, ...manifest } = stored;
+  const { uid: _uid, generation, ...metadata } = isFields(stored['metadata']) ? stored['metadata'] : {};
+  const bytes = new TextEncoder().encode(toYaml({ ...manifest, metadata }));
   const object = parseFile(path, bytes).declarations[0]?.object;
   if (object?.kind !== 'ModelPromotion' || !isStatus(status) || !Number.isInteger(generation))
     return undefined;

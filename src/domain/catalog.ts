@@ -152,7 +152,7 @@ function nextEntry(
   const key = `${object.metadata.namespace}/${object.metadata.name}`;
   const before = entries.get(key);
   if (before !== undefined && sameContent(before.document, object))
-    return { ...before, location, problems: [], attempted: before.promotion.revision };
+    return { ...before, document: object, location, problems: [], attempted: before.promotion.revision };
   const generation = (before?.promotion.generation ?? 0) + 1;
   return {
     promotion: toPromotion(object, { uid: uidOf(key), generation, revision }),

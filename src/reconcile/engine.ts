@@ -153,10 +153,12 @@ export class Engine {
       return problems === undefined ? undefined : rejectedDocument(key, problems);
     }
     const { uid, generation } = entry.promotion;
+    const { uid: _uid, generation: _generation, ...metadata } = entry.document.metadata;
     const status = this.#statuses.get(key);
     return {
       ...entry.document,
-      metadata: { ...entry.document.metadata, uid, generation },
+      // The same order of fields whether the document came from its source or from a status.
+      metadata: { ...metadata, uid, generation },
       ...(status === undefined ? {} : { status }),
     };
   }

@@ -1,6 +1,8 @@
 /** The engine over many passes: restarts at any moment, promotions that leave, rivals, and changes in mid-pass. */
 import { describe, expect, it } from 'vitest';
 import type { ModelPromotion } from '../../../src/api/generated/types.ts';
+import { readStatusFile } from '../../../src/api/status-file.ts';
+import { toYaml } from '../../../src/api/yaml.ts';
 import type { Next } from '../../../src/domain/outcome.ts';
 import { Engine, type EngineOptions } from '../../../src/reconcile/engine.ts';
 import type { Registries } from '../../../src/reconcile/ports.ts';
@@ -72,12 +74,13 @@ function ready(engine: Engine, key = 'ml/churn'): string | undefined {
   return condition && `${condition.status}/${condition.reason}`;
 }
 
-/** What survives a restart: documents with their statuses. */
+/** What survives a restart: documents with their statuses, written and read back. */
 function remembered(engine: Engine): ModelPromotion[] {
-  return engine.keys().flatMap((key) => {
-    const document = engine.document(key);
-    return document !== undefined && 'spec' in document ? [document] : [];
-  });
+  return written(engine).flatMap((text) => readStatusFile('status.yaml', text) ?? []);
+}
+
+function written(engine: Engine): string[] {
+  return engine.keys().map((key) => toYaml(engine.document(key)));
 }
 
 const files = (...manifests: readonly PromotionSpec[]): ListingSpec => ({
@@ -243,6 +246,15 @@ describe('a promotion that leaves', () => {
     expect([...registry.get().aliases]).toEqual([['theirs', '3']]);
     expect(home.engine.document('ml/churn')).toBeUndefined();
     expect(home.statuses).toEqual(['ml/churn']);
+  });
+
+  it('that stays is written again word for word after a restart', async () => {
+    const { registry, home } = await promoted();
+    const next = start(registry);
+    next.engine.restore(remembered(home.engine));
+    await accept(next, files(spec, other));
+    expect(written(next.engine)).toEqual(written(home.engine));
+    expect(registry.written).toEqual([]);
   });
 
   it('does so after a restart too', async () => {
