@@ -2,7 +2,7 @@
  * The engine: what is declared (the catalog), what we remember (the statuses), and one pass at a time over
  * whatever key it is given. It owns no timer, no queue and no client; a home gives it those.
  */
-import type { Listing, Problem } from '../api/listing.ts';
+import type { Listing } from '../api/listing.ts';
 import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
 import { severity, type Reason } from '../api/reasons.ts';
 import { advance, EMPTY_CATALOG, remember, samePlace, type Catalog, type Entry } from '../domain/catalog.ts';
@@ -12,6 +12,8 @@ import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
 import { recordsOf } from '../domain/status.ts';
+import { ClaimIndex, withRivals } from './claim-index.ts';
+import { rejectedDocument, rejectedOf, type RejectedDocument } from './rejected.ts';
 import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
 import { release } from './release.ts';
 import type { Observer, Registries } from './ports.ts';
@@ -43,7 +45,7 @@ export class Engine {
   readonly #leaving = new Map<string, Leaving[]>();
   /** What left and could not be released so far, and that was said. */
   readonly #held = new WeakSet<Entry>();
-  #claimants = new Map<string, string[]>();
+  #claims = ClaimIndex.EMPTY;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -91,36 +93,28 @@ export class Engine {
       if (!told.has(canonicalJson(problem))) observer.warn(problem, 'a manifest was refused');
     }
     for (const entry of removed) this.#leave(entry);
-    const reached = this.#reached();
     await registries.update(catalog.registries);
-    const formerClaimants = this.#claimants;
-    this.#indexClaims();
+    const former = this.#claims;
+    this.#claims = new ClaimIndex(catalog.entries, registries);
     for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()]))
       this.#options.onStatus(key);
-    const nowReached = this.#reached();
-    const moved = [...catalog.entries.keys()].filter((key) => reached.get(key) !== nowReached.get(key));
-    const keys = [...changed, ...moved, ...removed.map((entry) => entry.promotion.key)];
-    return withRivals(keys, [formerClaimants, this.#claimants]);
+    const keys = [
+      ...changed,
+      ...this.#claims.movedSince(former),
+      ...removed.map(({ promotion }) => promotion.key),
+    ];
+    return withRivals(keys, [former, this.#claims]);
   }
 
   /** Keys of the promotions that a registry's models concern; of all its models when none are named. */
   keysOf(address: string, models?: readonly string[]): string[] {
-    if (models !== undefined)
-      return models.flatMap((model) => this.#claimants.get(claimKey(address, model)) ?? []);
-    const declared = [...this.#claimants].flatMap(([claim, keys]) =>
-      claim.startsWith(`${address}\n`) ? keys : [],
-    );
-    return [...new Set([...declared, ...this.#leavingFrom(address)])];
+    const declared = this.#claims.keysOf(address, models);
+    return models === undefined ? [...new Set([...declared, ...this.#leavingFrom(address)])] : declared;
   }
 
   /** Names of the models of a registry that promotions manage now. */
   modelsOf(address: string): ReadonlySet<string> {
-    const prefix = `${address}\n`;
-    return new Set(
-      [...this.#claimants.keys()]
-        .filter((claim) => claim.startsWith(prefix))
-        .map((claim) => claim.slice(prefix.length)),
-    );
+    return this.#claims.modelsOf(address);
   }
 
   /** One pass over whatever the key stands for now. */
@@ -231,7 +225,7 @@ export class Engine {
   #wakeRivals(promotion: Promotion): void {
     const resolved = this.#options.registries.resolve(promotion);
     if (resolved.kind === 'refused') return;
-    const rivals = this.#claimants.get(claimKey(resolved.address, promotion.model)) ?? [];
+    const rivals = this.#claims.keysOf(resolved.address, [promotion.model]);
     for (const key of rivals) if (key !== promotion.key) this.#options.wake(key);
   }
 
@@ -325,31 +319,8 @@ export class Engine {
     return `${this.#options.installation}/${promotion.key}`;
   }
 
-  /** Where each promotion's registry is, or why it may not use it: this moves when a registry's declaration does. */
-  #reached(): ReadonlyMap<string, string> {
-    return new Map(
-      [...this.#catalog.entries].map(([key, { promotion }]) => {
-        const resolved = this.#options.registries.resolve(promotion);
-        return [key, resolved.kind === 'found' ? resolved.address : resolved.reason];
-      }),
-    );
-  }
-
-  #indexClaims(): void {
-    const index = new Map<string, string[]>();
-    for (const [key, { promotion }] of this.#catalog.entries) {
-      const resolved = this.#options.registries.resolve(promotion);
-      if (resolved.kind === 'refused') continue;
-      const claim = claimKey(resolved.address, promotion.model);
-      const keys = index.get(claim);
-      if (keys === undefined) index.set(claim, [key]);
-      else keys.push(key);
-    }
-    this.#claimants = index;
-  }
-
   #claimantsOf(address: string, model: string): Claimant[] {
-    return (this.#claimants.get(claimKey(address, model)) ?? []).flatMap((key) => {
+    return this.#claims.keysOf(address, [model]).flatMap((key) => {
       const entry = this.#catalog.entries.get(key);
       return entry === undefined
         ? []
@@ -364,47 +335,6 @@ export class Engine {
   }
 }
 
-/** Whoever shares, or shared, a model with a promotion that changed may win or lose by it. */
-function withRivals(keys: readonly string[], claims: readonly ReadonlyMap<string, string[]>[]): string[] {
-  const changed = new Set(keys);
-  for (const rivals of claims.flatMap((index) => [...index.values()])) {
-    if (rivals.length > 1 && rivals.some((key) => changed.has(key)))
-      rivals.forEach((key) => changed.add(key));
-  }
-  return [...changed];
-}
-
-/** What is said of a manifest that was never valid: there is no spec to show. */
-export interface RejectedDocument {
-  readonly apiVersion: ModelPromotion['apiVersion'];
-  readonly kind: 'ModelPromotion';
-  readonly metadata: { readonly namespace: string; readonly name: string };
-  readonly status: Pick<ModelPromotionStatus, 'observedGeneration' | 'summary'> & {
-    readonly problems: readonly Problem[];
-  };
-}
-
-function rejectedDocument(key: string, problems: readonly Problem[]): RejectedDocument {
-  const [namespace = '', name = ''] = key.split('/');
-  return {
-    apiVersion: 'modelpromotion.dev/v1alpha1',
-    kind: 'ModelPromotion',
-    metadata: { namespace, name },
-    status: { observedGeneration: -1, summary: { ready: 'False', reason: 'InvalidSpec' }, problems },
-  };
-}
-
-/** Promotions that are declared and were never valid, with what is wrong with them. */
-function rejectedOf({ entries, problems }: Catalog): Map<string, Problem[]> {
-  const rejected = new Map<string, Problem[]>();
-  for (const problem of problems) {
-    if (problem.object?.kind !== 'ModelPromotion') continue;
-    const key = keyOf(problem.object);
-    if (!entries.has(key)) rejected.set(key, [...(rejected.get(key) ?? []), problem]);
-  }
-  return rejected;
-}
-
 /** The revision of the last good document: the attempted one may have been refused. */
 function revisionOf(status: ModelPromotionStatus | undefined): string {
   const refused = status?.summary?.reason === 'InvalidSpec';
@@ -413,10 +343,6 @@ function revisionOf(status: ModelPromotionStatus | undefined): string {
 
 function keyOf({ namespace, name }: { namespace: string; name: string }): string {
   return `${namespace}/${name}`;
-}
-
-function claimKey(address: string, model: string): string {
-  return `${address}\n${model}`;
 }
 
 function logEvent(observer: Observer, promotion: string, { type, reason, message }: Event): void {

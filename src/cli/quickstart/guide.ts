@@ -6,7 +6,7 @@ import { QUICKSTART_FILES } from './install.ts';
 import type { Playground } from './playground.ts';
 import type { RegisteredVersion } from './registry.ts';
 import type { Screen } from './screen.ts';
-import { MODEL } from './steps.ts';
+import { MODEL } from './subject.ts';
 import { StepFailed } from './step-failed.ts';
 import { metricsTable, versionsTable } from './versions-table.ts';
 

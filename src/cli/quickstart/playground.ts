@@ -13,7 +13,7 @@ import { readRegistry, type RegistryReader } from './registry.ts';
 import { Clone, createBareRepository } from './repository.ts';
 import type { Screen } from './screen.ts';
 import { SetupError } from './setup-error.ts';
-import { MODEL } from './steps.ts';
+import { MODEL } from './subject.ts';
 
 /** Ports to listen on; any free one where none is given. */
 export interface Ports {

@@ -2,8 +2,6 @@
 import type { Holdings } from './registry.ts';
 import type { Guide } from './guide.ts';
 
-export const MODEL = 'customer_churn_classifier';
-
 const CHURN = 'customer-churn.yaml';
 const CANARY = 'customer-churn-canary.yaml';
 const PROMOTION = 'Promote version 4 to Production';

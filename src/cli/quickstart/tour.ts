@@ -7,7 +7,8 @@ import { describeHoldings, holdingsOf, type RegisteredVersion } from './registry
 import { type Output, Screen } from './screen.ts';
 import { SetupError } from './setup-error.ts';
 import { StepFailed } from './step-failed.ts';
-import { MODEL, type Step, STEPS } from './steps.ts';
+import { type Step, STEPS } from './steps.ts';
+import { MODEL } from './subject.ts';
 import { readTail } from './tail.ts';
 import { until, Waited } from './until.ts';
 
