@@ -70,7 +70,9 @@ export interface AdvanceOptions {
 export function advance(previous: Catalog, listing: Listing, options: AdvanceOptions): Advance {
   if (isEmpty(listing) && previous.entries.size > 0 && !options.allowEmpty) {
     const held: Held = { reason: 'EmptySource', revision: listing.revision };
-    return { catalog: { ...previous, ignored: listing.ignored, held }, changed: [], removed: [] };
+    const remembered = [...previous.entries].filter(([, { location }]) => location === undefined);
+    const changed = remembered.map(([key]) => key);
+    return { catalog: { ...previous, ignored: listing.ignored, held }, changed, removed: [] };
   }
   const unreadable = new Set(listing.problems.filter(isUnreadable).map((problem) => problem.file));
   const entries = new Map<string, Entry>();

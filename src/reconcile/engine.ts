@@ -80,7 +80,6 @@ export class Engine {
         { revision: listing.revision },
         'the source holds no manifest any more; nothing is changed unless --allow-empty is given',
       );
-      return [];
     }
     if (catalog.held?.reason === 'UnreadableFile') {
       observer.warn(

@@ -46,7 +46,8 @@ describe('a child process', () => {
     await child.stop();
 
     expect(pids.map(isAlive)).toEqual([false, false]);
-    expect(performance.now() - before).toBeLessThan(2_000);
+    // Well before the grace is over, after which it would have been killed.
+    expect(performance.now() - before).toBeLessThan(6_000);
   });
 
   it('is killed when it does not end by itself', async () => {

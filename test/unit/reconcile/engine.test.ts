@@ -198,6 +198,19 @@ describe('a process that is killed', () => {
     },
   );
 
+  it('goes on with what it remembers although the source is empty now', async () => {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'Production', 4: 'None' } }));
+    const home = start(registry);
+    await accept(home, files({ stages: { Production: '4' } }));
+    const next = start(registry);
+    next.engine.restore(remembered(home.engine));
+    registry.written.length = 0;
+    registry.change(aModel({ versions: { 3: 'Production', 4: 'Archived' } }));
+    await accept(next, {});
+    expect(next.warnings).toHaveLength(1);
+    expect(registry.written).toEqual(['move version 4 from Archived to Production, archive 3']);
+  });
+
   it('takes its memory back: what it promoted is drift when somebody moved it meanwhile', async () => {
     const registry = new MemoryRegistry(before);
     const first = start(registry);
