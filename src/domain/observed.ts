@@ -52,7 +52,7 @@ export function sameVersion(a: VersionIdentity, b: VersionIdentity): boolean {
   );
 }
 
-/** MLflow keeps prompts in the same tables as models, marked by this tag (facts: model registry, prompts). */
+/** MLflow keeps prompts in the same tables as models, marked by this tag (docs/mlflow.md). */
 export function isPrompt(model: Model): boolean {
   return model.tags.get('mlflow.prompt.is_prompt') === 'true';
 }

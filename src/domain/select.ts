@@ -38,7 +38,7 @@ export function isHeldBy(id: TargetId, { version }: Pick<Version, 'version'>, mo
   return model.versions.get(version)?.stage === id.slice('stage/'.length);
 }
 
-/** MLflow itself would promote a version that is still being registered, or that failed (facts: readiness). */
+/** MLflow itself would promote a version that is still being registered, or that failed (docs/mlflow.md). */
 function ready(version: Version): Candidate {
   if (version.status === 'READY') return { kind: 'found', version };
   const detail = version.statusMessage === '' ? '' : `: ${version.statusMessage}`;

@@ -305,7 +305,7 @@ export class MlflowRegistry implements Registry {
       await send();
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
-      // A lagging replica answers 404 to writes that were carried out (facts 8.4): read before believing it.
+      // A lagging replica answers 404 to writes that were carried out (docs/mlflow.md): read before believing it.
       throw new WriteError(reasonOf(error), error.ambiguous || error.notFound, error.message, {
         cause: error,
       });

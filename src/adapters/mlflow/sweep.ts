@@ -8,7 +8,7 @@ import type { MlflowClient } from './client.ts';
 import { nameFilters } from './filters.ts';
 import { toModel, type WireModel, type WireVersion } from './wire.ts';
 
-/** A commit becomes visible after its timestamp was taken: this much of the past is looked at again (facts 2.7). */
+/** A commit becomes visible after its timestamp was taken: this much of the past is looked at again (docs/mlflow.md). */
 export const OVERLAP = 60_000;
 
 type Facts = Map<string, Fact<Model>>;
