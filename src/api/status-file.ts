@@ -1,20 +1,38 @@
 /** A promotion with its status as a YAML file: what the status branch holds, and what is read back from it. */
 import { parseFile } from './documents.ts';
-import { isFields } from './fields.ts';
+import { isFields, type Fields } from './fields.ts';
 import type { ModelPromotion } from './generated/types.ts';
 import { readTree } from './tree.ts';
 import { isStatus } from './validate.ts';
 import { parseYaml, toYaml } from './yaml.ts';
 
+/** Where the status of a promotion stands, below the installation's folder. */
+export function statusPath(key: string): string {
+  return `${key}.yaml`;
+}
+
+export interface StatusFile {
+  /** namespace/name. */
+  readonly key: string;
+  /** Undefined for a manifest that was never valid. */
+  readonly document: ModelPromotion | undefined;
+}
+
 /**
- * The promotion that a status file remembers, its spec and status checked as if a stranger had written them.
- * Undefined when the file is not one, or remembers a manifest that was never valid.
+ * What a status file remembers, its spec and status checked as if a stranger had written them. Undefined for a file
+ * that is no status of ours, or stands in the place of another one.
  */
-export function readStatusFile(path: string, text: string): ModelPromotion | undefined {
+export function readStatusFile(path: string, text: string): StatusFile | undefined {
   const stored = toObject(text);
-  if (stored === undefined) return undefined;
+  const metadata = stored?.['metadata'];
+  if (stored?.['kind'] !== 'ModelPromotion' || !isFields(metadata)) return undefined;
+  const key = `${String(metadata['namespace'])}/${String(metadata['name'])}`;
+  return path === statusPath(key) ? { key, document: toDocument(path, stored, metadata) } : undefined;
+}
+
+function toDocument(path: string, stored: Fields, stamped: Fields): ModelPromotion | undefined {
   const { status, ...manifest } = stored;
-  const { uid: _uid, generation, ...metadata } = isFields(stored['metadata']) ? stored['metadata'] : {};
+  const { uid: _uid, generation, ...metadata } = stamped;
   const bytes = new TextEncoder().encode(toYaml({ ...manifest, metadata }));
   const object = parseFile(path, bytes).declarations[0]?.object;
   if (object?.kind !== 'ModelPromotion' || !isStatus(status) || !Number.isInteger(generation))
@@ -26,7 +44,7 @@ export function readStatusFile(path: string, text: string): ModelPromotion | und
   };
 }
 
-function toObject(text: string): Record<string, unknown> | undefined {
+function toObject(text: string): Fields | undefined {
   const [document] = parseYaml(text).documents;
   const value =
     document?.root == null || document.mistake !== undefined ? undefined : readTree(document.root).value;

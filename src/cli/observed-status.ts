@@ -115,7 +115,7 @@ async function fromBranch(
   const { logger, scrubber } = openOutput(config);
   const store = openStatusBranch(config, openGit(config, scrubber, logger), scrubber);
   const files = (await store?.read(signal)) ?? new Map<string, string>();
-  const documents = [...files].flatMap(([path, text]) => readStatusFile(path, text) ?? []);
+  const documents = [...files].flatMap(([path, text]) => readStatusFile(path, text)?.document ?? []);
   return {
     revision: undefined,
     promotions: documents.map((document) => toObserved({ ...document })),

@@ -16,7 +16,7 @@ import { LOG_OPTIONS, openOutput, openRegistries, REGISTRY_OPTIONS } from './ass
 import { Controller, type Remembered } from './daemon/controller.ts';
 import { controllerMetrics, observerFor, type ControllerMetrics } from './daemon/metrics.ts';
 import { StatusPages } from './daemon/status-page.ts';
-import { keyOf, StatusWriter } from './daemon/status-writer.ts';
+import { StatusWriter } from './daemon/status-writer.ts';
 
 export const RUN_OPTIONS = [
   'source',
@@ -45,7 +45,8 @@ interface Home {
 export async function run(config: RunConfig, env: Environment, stop: AbortSignal): Promise<void> {
   const { logger, scrubber } = openOutput(config);
   const metrics = controllerMetrics();
-  const queue = new WorkQueue();
+  // Each registry has workers of its own, so that a sick one never slows another.
+  const queue = new WorkQueue({ laneOf: (key) => engine.addressOf(key) ?? '', width: config.workers });
   // The engine, the directory and the status writer know of each other only through these calls.
   const [home, directory] = together(
     () => openHome(config, scrubber, logger),
@@ -92,7 +93,6 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
     directory,
     queue,
     statusWriter,
-    workers: config.workers,
     pollInterval: config['git-interval'],
     logger,
     metrics,
@@ -160,9 +160,10 @@ function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
 
 async function restore(store: StatusStore | undefined, signal: AbortSignal): Promise<Remembered> {
   const files = (await store?.read(signal)) ?? new Map<string, string>();
+  const known = [...files].flatMap(([path, file]) => readStatusFile(path, file) ?? []);
   return {
-    documents: [...files].flatMap(([path, file]) => readStatusFile(path, file) ?? []),
-    keys: [...files.keys()].map(keyOf),
+    documents: known.flatMap(({ document }) => document ?? []),
+    keys: known.map(({ key }) => key),
   };
 }
 

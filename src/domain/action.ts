@@ -3,6 +3,7 @@
  * Nothing here sends anything: `simulate` says what the model looks like afterwards, and the same two
  * functions (`expectationBroken`, `isDone`) settle a reply that was lost.
  */
+import { quote as quoteText } from '../api/quote.ts';
 import { describeTarget, type TargetId } from './desired.ts';
 import { holders, type Model, type Stage, type Version } from './observed.ts';
 
@@ -220,6 +221,5 @@ function list(versions: readonly string[]): string {
 }
 
 function quote(text: string | undefined): string {
-  if (text === undefined) return 'absent';
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+  return text === undefined ? 'absent' : quoteText(text);
 }

@@ -72,7 +72,12 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
     const held: Held = { reason: 'EmptySource', revision: listing.revision };
     const remembered = [...previous.entries].filter(([, { location }]) => location === undefined);
     const changed = remembered.map(([key]) => key);
-    return { catalog: { ...previous, ignored: listing.ignored, held }, changed, removed: [] };
+    const { ignored } = listing;
+    const problems = [
+      ...previous.problems.filter(({ neverRead }) => neverRead !== true),
+      ...listing.problems,
+    ];
+    return { catalog: { ...previous, problems, ignored, held }, changed, removed: [] };
   }
   const unreadable = new Set(listing.problems.filter(isUnreadable).map((problem) => problem.file));
   const entries = new Map<string, Entry>();
@@ -136,8 +141,9 @@ function compareAge({ location: a }: Entry, { location: b }: Entry): number {
   return a.line - b.line || a.column - b.column;
 }
 
-function isEmpty(listing: Listing): boolean {
-  return listing.promotions.length === 0 && listing.registries.length === 0 && listing.problems.length === 0;
+/** A link or submodule that is never read holds no manifest. */
+function isEmpty({ promotions, registries, problems }: Listing): boolean {
+  return promotions.length + registries.length === 0 && problems.every(({ neverRead }) => neverRead === true);
 }
 
 /** A mistake whose object cannot be told may hide any object that was in this file before. */

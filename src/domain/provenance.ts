@@ -5,6 +5,7 @@
  * - the **owner tag**, one a target, on the registered model: which installation and promotion manage it.
  * - the **provenance tag**, one a version: who put it where, from which revision, by which plan.
  */
+import { clip } from '../api/quote.ts';
 import { movement, simulate, type Action } from './action.ts';
 import type { TargetId } from './desired.ts';
 import type { Model, Version } from './observed.ts';
@@ -13,6 +14,8 @@ import { isHeldBy } from './select.ts';
 
 const PREFIX = 'modelpromotion.dev/';
 export const PROVENANCE_TAG = `${PREFIX}applied`;
+/** Of what somebody else may have written. */
+const LONGEST = 300;
 
 /** MLflow tag keys hold at most 250 characters, aliases 255: the tail of a very long alias is dropped. */
 export function ownerTag(target: TargetId): string {
@@ -29,7 +32,7 @@ export function foreignOwner(
   const holder = model.tags.get(tag);
   return holder === undefined || holder === '' || installationOf(holder) === installationOf(owner)
     ? undefined
-    : { owner: holder, tag };
+    : { owner: clip(holder, LONGEST), tag };
 }
 
 export interface Mark {
@@ -115,6 +118,21 @@ export function recordsFromMarks(model: Model, owner: string): Records {
   );
 }
 
+/**
+ * Those of our records that the registry's own marks bear out. A status branch may be written by people who may not
+ * write to the registry, so what only it remembers is not enough to take anything away.
+ */
+export function confirmedByMarks(records: Records, model: Model, owner: string): Records {
+  return new Map(
+    [...records].filter(([target, { version }]) => {
+      const mark = provenanceOf(model.versions.get(version));
+      return (
+        model.tags.get(ownerTag(target)) === owner || (mark?.by === owner && mark.targets.includes(target))
+      );
+    }),
+  );
+}
+
 /** What a provenance tag of ours says. Anybody who may write tags may have written it. */
 export interface Provenance {
   readonly by: string;
@@ -126,7 +144,6 @@ export interface Provenance {
 }
 
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
-const LONGEST = 300;
 
 /** The provenance tag of a version; undefined without one, or when it is not of our making. */
 export function provenanceOf(version: Version | undefined): Provenance | undefined {

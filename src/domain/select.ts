@@ -1,4 +1,5 @@
 /** Candidate selection: which version a target asks for, given what the registry holds. */
+import { clip } from '../api/quote.ts';
 import type { Reason } from '../api/reasons.ts';
 import { describeTarget, type TargetId, type Want } from './desired.ts';
 import { holders, type DeclarableStage, type Model, type Version } from './observed.ts';
@@ -38,10 +39,12 @@ export function isHeldBy(id: TargetId, { version }: Pick<Version, 'version'>, mo
   return model.versions.get(version)?.stage === id.slice('stage/'.length);
 }
 
+const LONGEST_DETAIL = 200;
+
 /** MLflow itself would promote a version that is still being registered, or that failed (docs/mlflow.md). */
 function ready(version: Version): Candidate {
   if (version.status === 'READY') return { kind: 'found', version };
-  const detail = version.statusMessage === '' ? '' : `: ${version.statusMessage}`;
+  const detail = version.statusMessage === '' ? '' : `: ${clip(version.statusMessage, LONGEST_DETAIL)}`;
   return version.status.startsWith('PENDING')
     ? {
         kind: 'unusable',

@@ -111,6 +111,13 @@ export class Engine {
     return models === undefined ? [...new Set([...declared, ...this.#leavingFrom(address)])] : declared;
   }
 
+  /** Where the registry is that a pass over this key meets; undefined when it meets none. */
+  addressOf(key: string): string | undefined {
+    const entry = this.#catalog.entries.get(key) ?? this.#leaving.get(key)?.[0]?.entry;
+    const resolved = entry && this.#options.registries.resolve(entry.promotion);
+    return resolved?.kind === 'found' ? resolved.address : undefined;
+  }
+
   /** Names of the models of a registry that promotions manage now. */
   modelsOf(address: string): ReadonlySet<string> {
     return this.#claims.modelsOf(address);
@@ -266,6 +273,7 @@ export class Engine {
               {
                 promotion,
                 records,
+                wasDeclared: leaving.entry.location !== undefined,
                 registry: resolved.registry,
                 owner: this.#ownerOf(promotion),
                 claimed: this.#claimedTargets(resolved.address, promotion.model),

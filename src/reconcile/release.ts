@@ -1,7 +1,7 @@
 /** Carries out the deletion policy of a promotion that is declared no more. */
 import type { Action } from '../domain/action.ts';
 import { digestText } from '../domain/digest.ts';
-import { unmarksFor } from '../domain/provenance.ts';
+import { confirmedByMarks, unmarksFor } from '../domain/provenance.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
 import type { Model } from '../domain/observed.ts';
 import type { Records } from '../domain/record.ts';
@@ -14,6 +14,8 @@ import { WriteError, type Registry } from './ports.ts';
 export interface ReleaseInput {
   readonly promotion: Promotion;
   readonly records: Records;
+  /** Whether the source itself declared the promotion; if not, the registry must bear our records out. */
+  readonly wasDeclared: boolean;
   readonly registry: Registry;
   readonly owner: string;
   /** Targets of the model that other promotions declare. */
@@ -32,12 +34,12 @@ export async function release(
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Release> {
-  const { promotion, records, registry, claimed } = input;
+  const { promotion, registry, claimed } = input;
   return registry.exclusive(promotion.model, async () => {
     const observed = await registry.read(promotion.model, signal);
     if (observed.kind === 'unknown') return { done: false, applied: [], message: observed.message };
     if (observed.kind === 'absent') return { done: true, applied: [], message: 'the model is gone' };
-    const actions = planRelease(promotion, observed.value, records, claimed);
+    const actions = planRelease(promotion, observed.value, trusted(input, observed.value), claimed);
     const digest = sha256(digestText(promotion, actions, observed.value, undefined));
     const { applied, failure } = await applyActions(
       registry,
@@ -57,6 +59,10 @@ export async function release(
       message: `${applied.length} of our targets were released, everything else stays`,
     };
   });
+}
+
+function trusted({ records, wasDeclared, owner }: ReleaseInput, model: Model): Records {
+  return wasDeclared ? records : confirmedByMarks(records, model, owner);
 }
 
 /** False when we may not write any more. */

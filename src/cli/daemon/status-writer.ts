@@ -1,4 +1,5 @@
 /** Brings statuses to the status branch: all that changed in one pass are one commit, and a refusal is one warning. */
+import { statusPath } from '../../api/status-file.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { SourceError, type StatusStore } from '../../reconcile/ports.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -53,7 +54,7 @@ export class StatusWriter {
     const keys = [...this.#dirty];
     if (keys.length === 0) return true;
     this.#dirty.clear();
-    const files = new Map(keys.map((key) => [pathOf(key), render(documentOf(key))]));
+    const files = new Map(keys.map((key) => [statusPath(key), render(documentOf(key))]));
     try {
       await store.write(files, message(keys, revision()), signal);
       written('ok');
@@ -91,16 +92,6 @@ export class StatusWriter {
     ]);
     patience.abort();
   }
-}
-
-/** `<namespace>/<name>.yaml`, below the installation's folder. */
-function pathOf(key: string): string {
-  return `${key}.yaml`;
-}
-
-/** The key that a file of the status branch is about. */
-export function keyOf(path: string): string {
-  return path.replace(/\.yaml$/, '');
 }
 
 function render(document: unknown): string | null {

@@ -256,6 +256,6 @@ describe('a write to a version that is not there', () => {
 
 it('shortens what is long', () => {
   expect(describeAction({ ...setDescription(), description: 'x'.repeat(61) })).toBe(
-    `describe version 4 as "${'x'.repeat(57)}..."`,
+    `describe version 4 as "${'x'.repeat(60)}…"`,
   );
 });

@@ -217,6 +217,12 @@ describe('an empty source', () => {
     expect(catalog).toEqual({ ...before, ignored: 2, held: catalog.held });
   });
 
+  it('is also one whose manifests were replaced by links, which are never read', () => {
+    const link = { ...aProblem('a.yaml'), neverRead: true as const };
+    const { catalog, removed } = next(before, { problems: [link] });
+    expect([removed, catalog.held?.reason, catalog.problems]).toEqual([[], 'EmptySource', [link]]);
+  });
+
   it('means what it says when that is allowed', () => {
     const { catalog, removed } = next(before, {}, true);
     expect([namesOf(removed), catalog.held?.reason]).toEqual([['a'], undefined]);

@@ -1,9 +1,11 @@
 /** The marks we leave in the registry, and what they tell later. */
 import { describe, expect, it } from 'vitest';
 import { simulate, type Action } from '../../../src/domain/action.ts';
+import type { TargetId } from '../../../src/domain/desired.ts';
 import type { Model } from '../../../src/domain/observed.ts';
 import { planPromotion } from '../../../src/domain/plan.ts';
 import {
+  confirmedByMarks,
   foreignOwner,
   marksFor,
   ownerTag,
@@ -12,7 +14,15 @@ import {
   unmarksFor,
   type Mark,
 } from '../../../src/domain/provenance.ts';
-import { aContext, aModel, aPromotion, aRecord, known, type PromotionSpec } from '../../support/builders.ts';
+import {
+  aContext,
+  aModel,
+  aPromotion,
+  aRecord,
+  known,
+  records,
+  type PromotionSpec,
+} from '../../support/builders.ts';
 
 const owner = 'main/ml/churn';
 const signature = { owner, revision: 'main@sha1:2', digest: 'sha256:d', at: '2026-03-01T12:00:00Z' };
@@ -188,5 +198,27 @@ describe('owner tags', () => {
 
   it('fit into MLflow however long the alias is', () => {
     expect(ownerTag(`alias/${'x'.repeat(255)}`)).toHaveLength(250);
+  });
+});
+
+describe('records that only a status remembers', () => {
+  const remembered = records({ 'stage/Production': '4', 'alias/champion': '4' });
+  const confirmed = (model: Model): TargetId[] => [...confirmedByMarks(remembered, model, owner).keys()];
+  const provenance = (by: string): Record<string, string> => ({
+    [PROVENANCE_TAG]: JSON.stringify({ ...signature, by, targets: ['stage/Production'] }),
+  });
+
+  it('count where the owner tag of the target is ours', () => {
+    expect(confirmed(aModel({ tags: { [ownerTag('alias/champion')]: owner } }))).toEqual(['alias/champion']);
+  });
+
+  it('count where the provenance tag of the version is ours', () => {
+    expect(confirmed(aModel({ versions: { 4: { tags: provenance(owner) } } }))).toEqual(['stage/Production']);
+  });
+
+  it('do not count on the word of nobody, or of others', () => {
+    expect(confirmed(aModel())).toEqual([]);
+    const tags = { [ownerTag('alias/champion')]: 'main/ml/other' };
+    expect(confirmed(aModel({ tags, versions: { 4: { tags: provenance('main/ml/other') } } }))).toEqual([]);
   });
 });

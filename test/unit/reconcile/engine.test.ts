@@ -1,7 +1,7 @@
 /** The engine over many passes: restarts at any moment, promotions that leave, rivals, and changes in mid-pass. */
 import { describe, expect, it } from 'vitest';
 import type { ModelPromotion } from '../../../src/api/generated/types.ts';
-import { readStatusFile } from '../../../src/api/status-file.ts';
+import { readStatusFile, statusPath } from '../../../src/api/status-file.ts';
 import { toYaml } from '../../../src/api/yaml.ts';
 import type { Next } from '../../../src/domain/outcome.ts';
 import { Engine, type EngineOptions } from '../../../src/reconcile/engine.ts';
@@ -76,7 +76,9 @@ function ready(engine: Engine, key = 'ml/churn'): string | undefined {
 
 /** What survives a restart: documents with their statuses, written and read back. */
 function remembered(engine: Engine): ModelPromotion[] {
-  return written(engine).flatMap((text) => readStatusFile('status.yaml', text) ?? []);
+  return engine
+    .keys()
+    .flatMap((key) => readStatusFile(statusPath(key), toYaml(engine.document(key)))?.document ?? []);
 }
 
 function written(engine: Engine): string[] {

@@ -289,9 +289,10 @@ describe('a release', () => {
     registry: MemoryRegistry,
     { options }: Told = told(),
     rest: Partial<PromotionSpec> = {},
+    wasDeclared = true,
   ): Promise<Release> {
     const promotion = aPromotion({ ...spec, deletionPolicy: 'Release', ...rest });
-    const input = { promotion, records: remembered, registry, owner, claimed: new Set<never>() };
+    const input = { promotion, records: remembered, wasDeclared, registry, owner, claimed: new Set<never>() };
     return release(input, options, new AbortController().signal);
   }
 
@@ -322,6 +323,13 @@ describe('a release', () => {
     expect(await leave(registry)).toMatchObject({ done: false });
     expect(await leave(registry)).toMatchObject({ done: true });
     expect(registry.written).toHaveLength(2);
+  });
+
+  it('takes away only what the registry itself calls ours, when only a status remembers the promotion', async () => {
+    const registry = new MemoryRegistry(held);
+    expect(await leave(registry, told(), {}, false)).toMatchObject({ done: true, applied: { length: 1 } });
+    expect(registry.get().versions.get('4')?.stage).toBe('Archived');
+    expect(registry.get().aliases.get('champion')).toBe('4');
   });
 
   it('is done when the model is gone', async () => {
