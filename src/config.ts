@@ -109,11 +109,11 @@ export const OPTIONS = {
   },
   workers: {
     type: 'integer',
-    default: 8,
+    default: 32,
     least: 1,
     most: 256,
     value: 'N',
-    help: 'promotions handled at once',
+    help: "promotions of one registry handled at once; how many requests that makes is the registry's own limit",
   },
   listen: {
     type: 'text',

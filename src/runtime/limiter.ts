@@ -9,9 +9,9 @@ export class Limiter {
     this.#limit = limit;
   }
 
-  /** Runs `work` when there is room. Rejects with the signal's reason if it aborts while waiting. */
-  async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    await this.#acquire(signal);
+  /** Runs `work` when there is room, `first` before all that wait. Rejects with the signal's reason if it aborts while waiting. */
+  async run<T>(work: () => Promise<T>, signal: AbortSignal, { first = false } = {}): Promise<T> {
+    await this.#acquire(signal, first);
     try {
       return await work();
     } finally {
@@ -20,7 +20,7 @@ export class Limiter {
     }
   }
 
-  async #acquire(signal: AbortSignal): Promise<void> {
+  async #acquire(signal: AbortSignal, first: boolean): Promise<void> {
     signal.throwIfAborted();
     if (this.#hasRoom() && this.#waiting.length === 0) {
       this.#running += 1;
@@ -36,7 +36,8 @@ export class Limiter {
         this.#waiting.splice(this.#waiting.indexOf(start), 1);
         reject(signal.reason as Error);
       };
-      this.#waiting.push(start);
+      if (first) this.#waiting.unshift(start);
+      else this.#waiting.push(start);
       signal.addEventListener('abort', abort, { once: true });
     });
   }

@@ -2,21 +2,37 @@
  * A work queue of keys, after client-go's: a key waits once, never runs twice at the same time, and runs again
  * when it is added while it runs. What a key means is looked up when it runs: level, not edge.
  */
+import { Lanes } from './lanes.ts';
 import { backoff } from './time.ts';
 
 /** The longest delay a timer can hold; longer ones fire at once (Node). */
 const LONGEST_DELAY = 2 ** 31 - 1;
 const RETRY = { base: 750, max: 15 * 60_000 };
 
+export interface WorkQueueOptions {
+  /** What the key has to share its workers with; asked when the key becomes ready. */
+  readonly laneOf: (key: string) => string;
+  /** How many keys of one lane run at once. */
+  readonly width: number;
+}
+
 export class WorkQueue {
+  readonly #laneOf: (key: string) => string;
+  readonly #lanes: Lanes;
   readonly #ready = new Set<string>();
-  readonly #running = new Set<string>();
+  /** With the lane that each runs in. */
+  readonly #running = new Map<string, string>();
   readonly #again = new Set<string>();
   readonly #timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
   readonly #failures = new Map<string, number>();
   readonly #idle: (() => void)[] = [];
   #takers: ((key: string | undefined) => void)[] = [];
   #closed = false;
+
+  constructor({ laneOf, width }: WorkQueueOptions) {
+    this.#laneOf = laneOf;
+    this.#lanes = new Lanes(width);
+  }
 
   /** Runs soon. A delayed run of the same key is no longer needed. */
   add(key: string): void {
@@ -26,9 +42,10 @@ export class WorkQueue {
       this.#again.add(key);
       return;
     }
-    const taker = this.#takers.shift();
-    if (taker === undefined) this.#ready.add(key);
-    else taker(this.#start(key));
+    if (this.#ready.has(key)) return;
+    this.#ready.add(key);
+    this.#lanes.add(key, this.#laneOf(key));
+    this.#serve();
   }
 
   /** Runs after `ms`, unless something earlier is due already. */
@@ -56,20 +73,22 @@ export class WorkQueue {
     this.#failures.delete(key);
   }
 
-  /** The next key, which is then running until `done`; undefined once the queue is closed. */
+  /** The next key whose lane has room, which is then running until `done`; undefined once the queue is closed. */
   take(): Promise<string | undefined> {
-    const [key] = this.#ready;
-    if (key !== undefined) {
-      this.#ready.delete(key);
-      return Promise.resolve(this.#start(key));
-    }
     if (this.#closed) return Promise.resolve(undefined);
-    return new Promise((resolve) => this.#takers.push(resolve));
+    return new Promise((resolve) => {
+      this.#takers.push(resolve);
+      this.#serve();
+    });
   }
 
   done(key: string): void {
+    const lane = this.#running.get(key);
+    if (lane === undefined) return;
     this.#running.delete(key);
+    this.#lanes.done(lane);
     if (this.#again.delete(key)) this.add(key);
+    this.#serve();
     this.#tellIdle();
   }
 
@@ -85,6 +104,7 @@ export class WorkQueue {
     for (const { timer } of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     this.#ready.clear();
+    this.#lanes.clear();
     this.#again.clear();
     this.#takers.splice(0).forEach((taker) => taker(undefined));
     this.#tellIdle();
@@ -99,9 +119,15 @@ export class WorkQueue {
     this.#idle.splice(0).forEach((resolve) => resolve());
   }
 
-  #start(key: string): string {
-    this.#running.add(key);
-    return key;
+  /** Gives takers what may run now. */
+  #serve(): void {
+    while (this.#takers.length > 0) {
+      const next = this.#lanes.next();
+      if (next === undefined) return;
+      this.#ready.delete(next.key);
+      this.#running.set(next.key, next.lane);
+      this.#takers.shift()?.(next.key);
+    }
   }
 
   #cancelTimer(key: string): void {

@@ -1,22 +1,33 @@
-/** Joins live readings that are asked for within a few milliseconds into two requests for all of them. */
+/**
+ * Joins live readings into two requests for all of them: those that are asked for within a few milliseconds, and,
+ * while the registry has writes enough to do, all that come meanwhile. Those would only have waited behind the writes.
+ */
 import type { Fact, Model } from '../../domain/observed.ts';
 import { unlessAborted } from './abort.ts';
 
-/** How long a first asker waits for company. */
+/** Milliseconds that a first asker waits for company. */
 const WINDOW = 5;
+/** And at the longest, however busy the registry is. */
+const LONGEST_WINDOW = 2_000;
 /** What a server reads in about 0.15 s, so that a reading is fresh when it is used. */
 export const CHUNK = 100;
 
 /** What was read of each model that was asked for. */
 export type Facts = (name: string) => Fact<Model>;
 
+export interface BatcherOptions {
+  readonly readMany: (names: readonly string[]) => Promise<Facts>;
+  /** Whether the registry has so much to do that a reading may as well wait for more to join it. */
+  readonly busy: () => boolean;
+}
+
 export class ReadBatcher {
-  readonly #readMany: (names: readonly string[]) => Promise<Facts>;
+  readonly #options: BatcherOptions;
   #waiting = new Map<string, PromiseWithResolvers<Fact<Model>>>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(readMany: (names: readonly string[]) => Promise<Facts>) {
-    this.#readMany = readMany;
+  constructor(options: BatcherOptions) {
+    this.#options = options;
   }
 
   /** A reading that begins after this call. */
@@ -25,10 +36,17 @@ export class ReadBatcher {
     if (waiter === undefined) {
       waiter = Promise.withResolvers();
       this.#waiting.set(name, waiter);
-      if (this.#waiting.size === 1) this.#timer = setTimeout(() => void this.#flush(), WINDOW);
+      if (this.#waiting.size === 1) this.#await(performance.now() + LONGEST_WINDOW);
       else if (this.#waiting.size === CHUNK) void this.#flush();
     }
     return unlessAborted(waiter.promise, signal);
+  }
+
+  #await(latest: number): void {
+    this.#timer = setTimeout(() => {
+      if (this.#options.busy() && performance.now() < latest) this.#await(latest);
+      else void this.#flush();
+    }, WINDOW);
   }
 
   async #flush(): Promise<void> {
@@ -36,7 +54,7 @@ export class ReadBatcher {
     const batch = this.#waiting;
     this.#waiting = new Map();
     try {
-      const facts = await this.#readMany([...batch.keys()]);
+      const facts = await this.#options.readMany([...batch.keys()]);
       for (const [name, { resolve }] of batch) resolve(facts(name));
     } catch (error) {
       for (const { reject } of batch.values()) reject(error);

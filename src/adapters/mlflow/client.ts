@@ -67,6 +67,7 @@ export class MlflowClient {
   readonly #pages: PageSizes;
   /** What the server asked for, by `performance.now()`: nothing is sent before. */
   #pausedUntil = 0;
+  #writes = 0;
 
   constructor(transport: Transport, options: ClientOptions) {
     this.#transport = transport;
@@ -77,6 +78,11 @@ export class MlflowClient {
 
   get requests(): number {
     return this.#transport.requests;
+  }
+
+  /** Writes that were asked for and have no answer yet. */
+  get writesUnderWay(): number {
+    return this.#writes;
   }
 
   /** Whether the registry was given up on for a while, after several failures in a row. */
@@ -220,7 +226,11 @@ export class MlflowClient {
   ): Promise<T> {
     return this.#retried(timeout, signal, async (left) => {
       const call: Call = { method: 'GET', ...read, timeout: left };
-      return this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), signal);
+      // Many promotions wait for one reading, and one for a write.
+      return this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), {
+        first: true,
+        signal,
+      });
     });
   }
 
@@ -241,13 +251,25 @@ export class MlflowClient {
   }
 
   /** Writes are sent once: what became of an unanswered one is settled by reading. */
-  #write<T>({ name, parse, ...write }: Write<T>, signal: AbortSignal): Promise<T> {
+  async #write<T>({ name, parse, ...write }: Write<T>, signal: AbortSignal): Promise<T> {
     const call = { ...write, timeout: this.#options.timeout };
-    return this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), signal);
+    this.#writes += 1;
+    try {
+      return await this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), {
+        first: false,
+        signal,
+      });
+    } finally {
+      this.#writes -= 1;
+    }
   }
 
-  #guarded<T>(name: string, send: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    return this.#limiter.run(async () => {
+  #guarded<T>(
+    name: string,
+    send: () => Promise<T>,
+    { first, signal }: { first: boolean; signal: AbortSignal },
+  ): Promise<T> {
+    const work = async (): Promise<T> => {
       await this.#admitted(signal);
       const started = performance.now();
       let result = 'ok';
@@ -262,7 +284,8 @@ export class MlflowClient {
       } finally {
         this.#options.observer.requested(name, result, (performance.now() - started) / 1_000);
       }
-    }, signal);
+    };
+    return this.#limiter.run(work, signal, { first });
   }
 
   /**

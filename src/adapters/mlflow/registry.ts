@@ -26,6 +26,8 @@ const FULL_SHARE = 0.05;
 /** When more rows than one page changed, and few of them are ours, those are read instead. */
 const MOST_FOREIGN_CHANGES = 200;
 const SWEEP_DEADLINE = 10 * 60_000;
+/** Writes for each request the registry takes at once, which keep it busy while a reading is made. */
+const WRITES_AHEAD = 3;
 
 export interface Sweep {
   readonly kind: 'Full' | 'Changes';
@@ -92,7 +94,10 @@ export class MlflowRegistry implements Registry {
     this.#options = options;
     this.#transport = new Transport(options);
     this.#client = new MlflowClient(this.#transport, options);
-    this.#batcher = new ReadBatcher((names) => this.#readMany(names));
+    this.#batcher = new ReadBatcher({
+      readMany: (names) => this.#readMany(names),
+      busy: () => this.#client.writesUnderWay > options.concurrency * WRITES_AHEAD,
+    });
   }
 
   get health(): RegistryHealth {

@@ -28,14 +28,13 @@ export interface ControllerOptions {
   readonly directory: RegistryDirectory;
   readonly queue: WorkQueue;
   readonly statusWriter: StatusWriter | undefined;
-  readonly workers: number;
   /** Milliseconds between looks at the source. */
   readonly pollInterval: number;
   readonly logger: Logger;
   readonly metrics: ControllerMetrics;
 }
 
-/** What the status branch holds: promotions with their status, and the keys of all its files. */
+/** What the status branch holds: promotions with their status, and the keys of all statuses. */
 export interface Remembered {
   readonly documents: readonly ModelPromotion[];
   readonly keys: readonly string[];
@@ -68,18 +67,18 @@ export class Controller {
 
   /** Runs until the signal aborts, then finishes what has begun. */
   async run(stop: AbortSignal): Promise<void> {
-    const { queue, workers, statusWriter, logger, source, directory } = this.#options;
+    const { queue, statusWriter, logger, source, directory } = this.#options;
     await this.#restore(stop);
     const kill = new AbortController();
     const writing = new AbortController();
-    const work = Array.from({ length: workers }, () => this.#work(kill.signal));
+    const work = this.#work(kill.signal);
     const writes = statusWriter?.run(writing.signal) ?? Promise.resolve();
     await this.#followSource(stop);
     logger.info({}, 'stopping: what has begun is finished');
     queue.close();
     for (const sweep of this.#sweeps.values()) sweep.stop.abort(new Error('stopping'));
     const patience = setTimeout(() => kill.abort(new Error('stopping')), DRAIN);
-    await Promise.all([...work, ...[...this.#sweeps.values()].map(({ done }) => done)]);
+    await Promise.all([work, queue.idle(), ...[...this.#sweeps.values()].map(({ done }) => done)]);
     clearTimeout(patience);
     writing.abort(new Error('stopping'));
     await writes;
@@ -167,7 +166,7 @@ export class Controller {
     this.#remembered = [];
     this.#followRegistries(directory.list());
     const unswept = this.#unsweptAddresses();
-    for (const key of keys) if (!unswept.has(this.#addressOf(key) ?? '')) queue.add(key);
+    for (const key of keys) if (!unswept.has(engine.addressOf(key) ?? '')) queue.add(key);
   }
 
   /** Promotions of a registry that was never looked at wait for its first sweep, which serves them all. */
@@ -177,13 +176,6 @@ export class Controller {
       return lastSweep === undefined && failure === undefined;
     });
     return new Set(unswept.map(({ address }) => address));
-  }
-
-  #addressOf(key: string): string | undefined {
-    const { engine, directory } = this.#options;
-    const promotion = engine.catalog.entries.get(key)?.promotion;
-    const resolved = promotion === undefined ? undefined : directory.resolve(promotion);
-    return resolved?.kind === 'found' ? resolved.address : undefined;
   }
 
   #followRegistries(listed: readonly Listed[]): void {
@@ -264,12 +256,16 @@ export class Controller {
     );
   }
 
+  /** Hands out keys as the queue lets them go; it bounds how many run at once. */
   async #work(kill: AbortSignal): Promise<void> {
     const { queue } = this.#options;
-    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
-      this.#schedule(key, await this.#handle(key, kill));
-      queue.done(key);
-    }
+    for (let key = await queue.take(); key !== undefined; key = await queue.take())
+      void this.#pass(key, kill);
+  }
+
+  async #pass(key: string, kill: AbortSignal): Promise<void> {
+    this.#schedule(key, await this.#handle(key, kill));
+    this.#options.queue.done(key);
   }
 
   /** One promotion's defect must not stop the others. */

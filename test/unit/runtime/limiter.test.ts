@@ -38,6 +38,22 @@ describe('a limiter', () => {
     expect(await Promise.all(runs)).toEqual(['done', 'done', 'done']);
   });
 
+  it('lets go first what is to go first, and keeps the order of the others', async () => {
+    const limiter = new Limiter(1);
+    const order: string[] = [];
+    const note = (name: string) => () => Promise.resolve(order.push(name));
+    const running = task();
+    const runs = [
+      limiter.run(running.work, live),
+      limiter.run(note('a'), live),
+      limiter.run(note('b'), live),
+      limiter.run(note('urgent'), live, { first: true }),
+    ];
+    running.end();
+    await Promise.all(runs);
+    expect(order).toEqual(['urgent', 'a', 'b']);
+  });
+
   it('gives the place of a failure to the next, and the failure to the caller', async () => {
     const limiter = new Limiter(1);
     const failed = limiter.run(() => Promise.reject(new Error('no')), live);

@@ -5,7 +5,7 @@ let queue: WorkQueue;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-  queue = new WorkQueue();
+  queue = new WorkQueue({ laneOf: (key) => key.split('/')[0] ?? '', width: 2 });
 });
 
 afterEach(() => {
@@ -47,6 +47,41 @@ describe('a key', () => {
     expect(await queue.take()).toBe('a');
     queue.done('a');
     expect(queue.depth).toBe(0);
+  });
+});
+
+describe('a lane', () => {
+  it('runs no more keys at once than its width, and goes on when one is done', async () => {
+    for (const key of ['a/1', 'a/2', 'a/3']) queue.add(key);
+    expect([await queue.take(), await queue.take()]).toEqual(['a/1', 'a/2']);
+    expect(await taken()).toBe('nothing');
+    queue.done('a/1');
+    expect(queue.depth).toBe(0);
+  });
+
+  it('that is full holds up no other, whatever waits in it', async () => {
+    for (const key of ['a/1', 'a/2', 'a/3', 'a/4', 'b/1']) queue.add(key);
+    expect([await queue.take(), await queue.take(), await queue.take()]).toEqual(['a/1', 'b/1', 'a/2']);
+    expect(await taken()).toBe('nothing');
+  });
+
+  it('takes turns with the others', async () => {
+    for (const key of ['a/1', 'a/2', 'b/1', 'b/2']) queue.add(key);
+    const order = [await queue.take(), await queue.take(), await queue.take(), await queue.take()];
+    expect(order).toEqual(['a/1', 'b/1', 'a/2', 'b/2']);
+  });
+
+  it('keeps the place of a key that runs again', async () => {
+    queue.add('a/1');
+    queue.add('a/2');
+    await queue.take();
+    await queue.take();
+    queue.add('a/1');
+    queue.add('a/3');
+    queue.done('a/1');
+    expect(await queue.take()).toBe('a/3');
+    queue.done('a/2');
+    expect(await queue.take()).toBe('a/1');
   });
 });
 

@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CHUNK, ReadBatcher } from '../../../src/adapters/mlflow/batch.ts';
+import { aModel, known } from '../../support/builders.ts';
+
+const live = new AbortController().signal;
+let batches: string[][];
+let busy: boolean;
+let batcher: ReadBatcher;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  [batches, busy] = [[], false];
+  batcher = new ReadBatcher({
+    readMany: (names) => {
+      batches.push([...names]);
+      return Promise.resolve((name: string) => known(aModel({ name })));
+    },
+    busy: () => busy,
+  });
+});
+
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+function ask(...names: readonly string[]): Promise<unknown> {
+  return Promise.all(names.map((name) => batcher.read(name, live)));
+}
+
+describe('readings that are asked for within a few milliseconds', () => {
+  it('are made together, each model once', async () => {
+    const answers = ask('a', 'b', 'a');
+    await vi.advanceTimersByTimeAsync(3);
+    const more = ask('c');
+    await vi.advanceTimersByTimeAsync(5);
+    await Promise.all([answers, more]);
+    expect(batches).toEqual([['a', 'b', 'c']]);
+  });
+
+  it('are made at once when they fill a request', async () => {
+    const names = Array.from({ length: CHUNK + 1 }, (_, index) => `m${index}`);
+    const answers = ask(...names);
+    expect(batches).toEqual([names.slice(0, CHUNK)]);
+    await vi.advanceTimersByTimeAsync(5);
+    await answers;
+    expect(batches[1]).toEqual(names.slice(CHUNK));
+  });
+});
+
+describe('a reading of a registry that has writes to do', () => {
+  it('waits for more to join it, until the writes run low', async () => {
+    busy = true;
+    const first = ask('a');
+    await vi.advanceTimersByTimeAsync(100);
+    const second = ask('b');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(batches).toEqual([]);
+    busy = false;
+    await vi.advanceTimersByTimeAsync(5);
+    await Promise.all([first, second]);
+    expect(batches).toEqual([['a', 'b']]);
+  });
+
+  it('is made after two seconds all the same', async () => {
+    busy = true;
+    const answer = ask('a');
+    await vi.advanceTimersByTimeAsync(1_999);
+    expect(batches).toEqual([]);
+    await vi.advanceTimersByTimeAsync(6);
+    await answer;
+    expect(batches).toEqual([['a']]);
+  });
+});
