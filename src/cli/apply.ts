@@ -1,5 +1,5 @@
 /** `modelpromotion apply`: shows the plan, asks, carries it out, and says what it did. */
-import type { Config, Environment, OptionName } from '../config.ts';
+import { OPTIONS, type Config, type Environment, type OptionName } from '../config.ts';
 import { describeAction, type Action } from '../domain/action.ts';
 import type { Model } from '../domain/observed.ts';
 import { remainder, type Obstacle, type Plan } from '../domain/plan.ts';
@@ -11,7 +11,9 @@ import {
   type PassOptions,
   type PlannedPass,
 } from '../reconcile/pass.ts';
+import type { Registry } from '../reconcile/ports.ts';
 import { toYaml } from '../api/yaml.ts';
+import { Limiter } from '../runtime/limiter.ts';
 import { sleep } from '../runtime/time.ts';
 import { LOG_OPTIONS, REGISTRY_OPTIONS } from './assembly.ts';
 import { EXIT, worst, type ExitCode } from './exit.ts';
@@ -62,7 +64,7 @@ export async function apply(
     }
     const refusal = await ask(config, signal);
     if (refusal !== undefined) return refusal;
-    const applied = await Promise.all(pending.map((planned) => applyOne(planned, signal)));
+    const applied = await applyAll(pending, signal);
     print(renderApplied(applied, report, config.output));
     return worst([
       exitCodeOf(withoutPending(report), false),
@@ -94,6 +96,19 @@ async function ask(config: ApplyConfig, signal: AbortSignal): Promise<ExitCode |
   if (await confirm('Apply this plan? Only "yes" is accepted: ', signal)) return undefined;
   tell('Nothing was changed.');
   return EXIT.failed;
+}
+
+/** Not all at once: what was read of a model must be fresh when it is written to. */
+function applyAll(pending: readonly Pending[], signal: AbortSignal): Promise<Applied[]> {
+  const limiters = new Map<Registry, Limiter>();
+  return Promise.all(
+    pending.map((planned) => {
+      const { registry } = planned.input;
+      const limiter = limiters.get(registry) ?? new Limiter(OPTIONS.workers.default);
+      limiters.set(registry, limiter);
+      return limiter.run(() => applyOne(planned, signal), signal);
+    }),
+  );
 }
 
 async function applyOne({ entry, input, pass }: Pending, signal: AbortSignal): Promise<Applied> {
