@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { hang, startFaultProxy } from '../../support/fault-proxy.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { conditionOf, eventually } from '../../support/program.ts';
 import { openGateway, openStranger } from './gateway.ts';
@@ -67,6 +68,39 @@ describe('a registry that goes away and comes back', () => {
     await gateway.up();
     await daemon.settled('default/later', 'UpToDate');
     expect((await mlflow.state(model)).aliases).toEqual({ champion: '1' });
+  });
+});
+
+describe('a registry that no longer answers', () => {
+  it('keeps its own promotions waiting, and nobody else', async () => {
+    const model = await seeded('elsewhere');
+    await using sick = await startFaultProxy(sharedMlflow());
+    await using place = await install();
+    const waiting = (label: string) =>
+      Array.from({ length: 100 }, (_, index) =>
+        promotion(
+          `waiting-${index}`,
+          champion(`absent-${label}-${index}`, '1', { registryRef: { name: 'sick' } }),
+        ),
+      ).join('---\n');
+    await place.commit({
+      'sick.yaml': registry('sick', { uri: sick.url, sweepInterval: '10m' }),
+      'waiting.yaml': waiting('a'),
+      'elsewhere.yaml': promotion('elsewhere', champion(model, '1')),
+    });
+    await using daemon = await place.start();
+    await daemon.settled('default/waiting-99', 'ModelNotFound');
+    await daemon.settled('default/elsewhere', 'UpToDate');
+
+    sick.on({}, hang);
+    const commit = await place.commit({
+      'waiting.yaml': waiting('b'),
+      'elsewhere.yaml': promotion('elsewhere', champion(model, '2')),
+    });
+    await daemon.settled('default/elsewhere', 'UpToDate', commit);
+    expect((await mlflow.state(model)).aliases).toEqual({ champion: '2' });
+    // Its promotions for other models were not looked at yet.
+    expect((await daemon.promotion('default/waiting-99'))?.status).toBeUndefined();
   });
 });
 
