@@ -10,6 +10,7 @@ import { claimedVersions, findConflict, type Claimant } from '../domain/claims.t
 import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
+import { repairsOf } from '../domain/flapping.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
 import { recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
@@ -180,7 +181,7 @@ export class Engine {
       kind: 'input',
       input: {
         promotion,
-        memory: this.#memoryOf(promotion.key),
+        memory: this.#memoryOf(promotion),
         registry: resolved.registry,
         owner: this.#ownerOf(promotion),
         claimedVersions: claimedVersions(promotion.key, claimants),
@@ -304,13 +305,14 @@ export class Engine {
       .map(([key]) => key);
   }
 
-  #memoryOf(key: string): Memory {
-    const status = this.#statuses.get(key);
+  #memoryOf(promotion: Promotion): Memory {
+    const status = this.#statuses.get(promotion.key);
     const records = recordsOf(status);
     return {
       records: () => records,
       lastDigest: status?.lastAppliedDigest,
       handledAt: status?.lastHandledReconcileAt,
+      repairs: repairsOf(status, promotion),
     };
   }
 
