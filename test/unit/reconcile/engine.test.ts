@@ -441,6 +441,28 @@ describe('two promotions of one model', () => {
   });
 });
 
+describe('a status', () => {
+  const good = files({ stages: { Production: '3' } });
+  const bad: ListingSpec = { problems: [aProblem('0-churn.yaml', 'churn')] };
+
+  it.each([
+    ['that was made invalid', good, bad, 'False/InvalidSpec'],
+    ['that was mended', bad, good, 'True/UpToDate'],
+  ])('of a manifest %s does not pass for current before it was looked at', async (_what, from, to, end) => {
+    const home = start(new MemoryRegistry(aModel({ versions: { 3: 'None' } })));
+    await accept(home, good);
+    await accept(home, from);
+    const isCurrent = () =>
+      statusOf(home.engine).observedGeneration ===
+      (home.engine.document('ml/churn') as ModelPromotion).metadata.generation;
+    expect(isCurrent()).toBe(true);
+    const keys = await home.engine.accept(aListing(to));
+    expect(isCurrent()).toBe(false);
+    for (const key of keys) await settle(home.engine, key);
+    expect([isCurrent(), ready(home.engine)]).toEqual([true, end]);
+  });
+});
+
 describe('a registry', () => {
   it('that is no longer open to a promotion has it looked at, and so has one that is open again', async () => {
     const memory = new MemoryRegistry(aModel({ versions: { 3: 'None' } }));
