@@ -2,6 +2,7 @@
 import { readStatusFile } from '../api/status-file.ts';
 import { ConfigError, together, type Config, type Environment, type OptionName } from '../config.ts';
 import { Engine } from '../reconcile/engine.ts';
+import { isFormerKey } from '../reconcile/former.ts';
 import type { Source, StatusStore } from '../reconcile/ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { WorkQueue } from '../runtime/queue.ts';
@@ -160,8 +161,13 @@ function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
 
 async function restore(store: StatusStore | undefined, signal: AbortSignal): Promise<Remembered> {
   const files = (await store?.read(signal)) ?? new Map<string, string>();
+  const documentsOf = (former: boolean) =>
+    [...files]
+      .filter(([path]) => isFormerKey(keyOf(path)) === former)
+      .flatMap(([path, file]) => readStatusFile(path, file) ?? []);
   return {
-    documents: [...files].flatMap(([path, file]) => readStatusFile(path, file) ?? []),
+    documents: documentsOf(false),
+    former: documentsOf(true),
     keys: [...files.keys()].map(keyOf),
   };
 }

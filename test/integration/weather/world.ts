@@ -5,6 +5,9 @@ import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { conditionOf, type Daemon } from '../../support/program.ts';
 import { promotion } from '../e2e/installation.ts';
 
+export type Server = ReturnType<typeof rest>;
+
+export const on = rest;
 export const mlflow = rest(sharedMlflow());
 
 /** Every kind of change that we make: stage with archive, tag, description, alias. */
@@ -34,24 +37,24 @@ export interface Story {
 }
 
 /** A model whose version 1 is in use, and a promotion that asks for version 2. */
-export async function begin(prefix: string, more: object = {}): Promise<Story> {
+export async function begin(prefix: string, more: object = {}, server: Server = mlflow): Promise<Story> {
   const model = uniqueModel(prefix);
-  await mlflow.seed(model, 2);
-  await mlflow.transition(model, '1', 'Production');
-  await mlflow.setAlias(model, 'champion', '1');
+  await server.seed(model, 2);
+  await server.transition(model, '1', 'Production');
+  await server.setAlias(model, 'champion', '1');
   const manifest = promotion(model, { ...spec(model), ...more });
   return { key: `default/${model}`, model, files: { [`${model}.yaml`]: manifest } };
 }
 
-async function held(model: string): Promise<unknown> {
-  const { stages, aliases } = await mlflow.state(model);
-  const { description, tags = [] } = await mlflow.version(model, '2');
+async function held(model: string, server: Server): Promise<unknown> {
+  const { stages, aliases } = await server.state(model);
+  const { description, tags = [] } = await server.version(model, '2');
   return { stages, aliases, ticket: tags.find(({ key }) => key === 'ticket')?.value, description };
 }
 
 /** What of the declaration the registry does not hold; undefined when it holds all of it. */
-export async function missing(model: string): Promise<unknown> {
-  const now = await held(model);
+export async function missing(model: string, server: Server = mlflow): Promise<unknown> {
+  const now = await held(model, server);
   return JSON.stringify(now) === JSON.stringify(DECLARED) ? undefined : now;
 }
 
@@ -91,6 +94,7 @@ export async function liesDuring(
   daemon: Pick<Daemon, 'status'>,
   stories: readonly Story[],
   work: () => Promise<unknown>,
+  server: Server = mlflow,
 ): Promise<unknown[]> {
   const lies: unknown[] = [];
   const believed = new Set<Story>();
@@ -100,7 +104,7 @@ export async function liesDuring(
     for (const story of stories) {
       const shown = promotions.find(({ metadata }) => `${metadata.namespace}/${metadata.name}` === story.key);
       if (believed.has(story) || conditionOf(shown, 'Ready')?.status !== 'True') continue;
-      const lie = await missing(story.model);
+      const lie = await missing(story.model, server);
       if (lie === undefined) believed.add(story);
       else lies.push(lie);
     }

@@ -303,6 +303,46 @@ describe('a promotion that leaves', () => {
     expect(statusOf(home.engine).history).toHaveLength(2);
   });
 
+  it('for another model is remembered beside it until the first is let go, also over a restart', async () => {
+    const { registry, home } = await promoted();
+    registry.change(aModel({ name: 'second', versions: { 4: 'None' } }));
+    registry.unreadable.add('churn');
+    const moved = files({ ...spec, model: 'second' }, other);
+    await accept(home, moved);
+    expect(statusOf(home.engine).summary?.reason).toBe('UpToDate');
+    const [former = ''] = home.statuses.filter((key) => key.startsWith('ml/churn_'));
+    const file = readStatusFile('former.yaml', toYaml(home.engine.document(former)));
+    expect(file).toMatchObject({ spec: { model: 'churn' }, status: { summary: { reason: 'UpToDate' } } });
+
+    const next = start(registry);
+    next.engine.restore(remembered(home.engine), file === undefined ? [] : [file]);
+    registry.written.length = 0;
+    await accept(next, moved);
+    expect(registry.written).toEqual([]);
+    registry.unreadable.clear();
+    await settle(next.engine, 'ml/churn');
+    expect(registry.written).toHaveLength(2);
+    expect(registry.get().aliases.has('champion')).toBe(false);
+    expect(registry.get('second').versions.get('4')?.stage).toBe('Production');
+    expect([next.statuses.includes(former), next.engine.document(former)]).toEqual([true, undefined]);
+  });
+
+  it('whose registry went with it is left as it is, with a warning', async () => {
+    const { registry, home } = await promoted();
+    const gone = start(registry, {
+      registries: {
+        update: () => Promise.resolve(),
+        resolve: () => ({ kind: 'refused', reason: 'RegistryNotFound', message: 'no such registry' }),
+      },
+    });
+    gone.engine.restore(remembered(home.engine));
+    await accept(gone, files(other));
+    expect(registry.written).toEqual([]);
+    expect(gone.warnings).toContain(
+      'a removed promotion could not be released: its registry is not there for it',
+    );
+  });
+
   it('makes room for a rival that was stalled, at once', async () => {
     const { registry, home } = await promoted();
     const rival: PromotionSpec = { name: 'rival', stages: { Production: '3' } };
