@@ -3,8 +3,13 @@
 const OLDEST_NODE = 24;
 
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+const signals = ['SIGINT', 'SIGTERM'] as const;
+for (const signal of signals) {
+  process.once(signal, () => {
+    // Whoever asks a second time, by either signal, means at once.
+    for (const other of signals) process.removeAllListeners(other);
+    stop.abort(new Error(`stopped by ${signal}`));
+  });
 }
 if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
   const found = process.versions.node;

@@ -15,6 +15,7 @@ export const REASONS = {
   RegistryUnavailable: 'waiting',
   InvalidSpec: 'stalled',
   Conflict: 'stalled',
+  Flapping: 'stalled',
   RegistryNotFound: 'stalled',
   NotAllowed: 'stalled',
   ModelNotFound: 'stalled',

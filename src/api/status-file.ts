@@ -12,7 +12,7 @@ export function statusPath(key: string): string {
 }
 
 export interface StatusFile {
-  /** namespace/name. */
+  /** namespace/name, and what its writer put behind an underscore. */
   readonly key: string;
   /** Undefined for a manifest that was never valid. */
   readonly document: ModelPromotion | undefined;
@@ -26,8 +26,9 @@ export function readStatusFile(path: string, text: string): StatusFile | undefin
   const stored = toObject(text);
   const metadata = stored?.['metadata'];
   if (stored?.['kind'] !== 'ModelPromotion' || !isFields(metadata)) return undefined;
-  const key = `${String(metadata['namespace'])}/${String(metadata['name'])}`;
-  return path === statusPath(key) ? { key, document: toDocument(path, stored, metadata) } : undefined;
+  const [, key = '', name] = /^(([^_]*)(?:_[^_]*)?)\.yaml$/.exec(path) ?? [];
+  if (name !== `${String(metadata['namespace'])}/${String(metadata['name'])}`) return undefined;
+  return { key, document: toDocument(path, stored, metadata) };
 }
 
 function toDocument(path: string, stored: Fields, stamped: Fields): ModelPromotion | undefined {

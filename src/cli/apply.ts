@@ -168,7 +168,7 @@ async function applyRound(
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Round> {
-  const { observed, digest = '' } = await planLive(input, signal);
+  const { observed, digest = '' } = await planLive(input, Date.now(), signal);
   if (observed.kind !== 'known') {
     const failed = observed.kind === 'unknown' ? observed : undefined;
     return {

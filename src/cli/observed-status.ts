@@ -6,6 +6,7 @@ import { readStatusFile } from '../api/status-file.ts';
 import type { Config, OptionName } from '../config.ts';
 import { LOG_OPTIONS, openOutput } from './assembly.ts';
 import type { StatusPage } from './daemon/status-page.ts';
+import { isFormerKey } from '../reconcile/former.ts';
 import { problemLine } from './render/problems.ts';
 import { GIT_OPTIONS, openGit, openStatusBranch } from './git-access.ts';
 
@@ -115,7 +116,9 @@ async function fromBranch(
   const { logger, scrubber } = openOutput(config);
   const store = openStatusBranch(config, openGit(config, scrubber, logger), scrubber);
   const files = (await store?.read(signal)) ?? new Map<string, string>();
-  const documents = [...files].flatMap(([path, text]) => readStatusFile(path, text)?.document ?? []);
+  const documents = [...files]
+    .flatMap(([path, text]) => readStatusFile(path, text) ?? [])
+    .flatMap(({ key, document }) => (isFormerKey(key) ? [] : (document ?? [])));
   return {
     revision: undefined,
     promotions: documents.map((document) => toObserved({ ...document })),

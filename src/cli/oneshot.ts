@@ -87,5 +87,6 @@ async function planOne(engine: Engine, entry: Entry, signal: AbortSignal): Promi
     records: (model: Parameters<typeof recordsFromMarks>[0]) => recordsFromMarks(model, input.owner),
   };
   const remembering = { ...input, memory };
-  return { entry, kind: 'planned', input: remembering, pass: await planLive(remembering, signal) };
+  const pass = await planLive(remembering, Date.now(), signal);
+  return { entry, kind: 'planned', input: remembering, pass };
 }

@@ -2,6 +2,7 @@
 import { readStatusFile } from '../api/status-file.ts';
 import { ConfigError, together, type Config, type Environment, type OptionName } from '../config.ts';
 import { Engine } from '../reconcile/engine.ts';
+import { isFormerKey } from '../reconcile/former.ts';
 import type { Source, StatusStore } from '../reconcile/ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { WorkQueue } from '../runtime/queue.ts';
@@ -161,8 +162,11 @@ function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
 async function restore(store: StatusStore | undefined, signal: AbortSignal): Promise<Remembered> {
   const files = (await store?.read(signal)) ?? new Map<string, string>();
   const known = [...files].flatMap(([path, file]) => readStatusFile(path, file) ?? []);
+  const documentsOf = (former: boolean) =>
+    known.flatMap(({ key, document }) => (isFormerKey(key) === former ? (document ?? []) : []));
   return {
-    documents: known.flatMap(({ document }) => document ?? []),
+    documents: documentsOf(false),
+    former: documentsOf(true),
     keys: known.map(({ key }) => key),
   };
 }

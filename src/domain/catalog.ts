@@ -17,6 +17,8 @@ export interface Entry {
   readonly author: string | undefined;
   /** Mistakes in the document as it stands now; the last good one still holds the claims. */
   readonly problems: readonly Problem[];
+  /** Whether the document as it stood was refused. Becoming so, or good again, is a change like any other: a generation. */
+  readonly refused: boolean;
   /** The revision at which the document as it stands was first seen, good or not. */
   readonly attempted: string;
 }
@@ -125,13 +127,25 @@ export function remember(
     location: undefined,
     author: undefined,
     problems: [],
+    refused: document.status?.summary?.reason === 'InvalidSpec',
     attempted: provenance.revision,
   };
 }
 
 function withProblems(entry: Entry, problems: readonly Problem[], revision: string): Entry {
   const same = canonicalJson(entry.problems) === canonicalJson(problems);
-  return { ...entry, problems, attempted: same ? entry.attempted : revision };
+  const refused = problems.length > 0;
+  return {
+    ...entry,
+    promotion: refused === entry.refused ? entry.promotion : nextGeneration(entry.promotion),
+    problems,
+    refused,
+    attempted: same ? entry.attempted : revision,
+  };
+}
+
+function nextGeneration(promotion: Promotion): Promotion {
+  return { ...promotion, generation: promotion.generation + 1 };
 }
 
 /** Older is what stands first in path order, also while it cannot be read; what is only remembered comes before. */
@@ -159,8 +173,11 @@ function nextEntry(
 ): Entry {
   const key = `${object.metadata.namespace}/${object.metadata.name}`;
   const before = entries.get(key);
-  if (before !== undefined && sameContent(before.document, object))
-    return { ...before, document: object, location, problems: [], attempted: before.promotion.revision };
+  if (before !== undefined && sameContent(before.document, object)) {
+    const promotion = before.refused ? nextGeneration(before.promotion) : before.promotion;
+    const { revision: attempted } = promotion;
+    return { ...before, promotion, document: object, location, problems: [], refused: false, attempted };
+  }
   const generation = (before?.promotion.generation ?? 0) + 1;
   return {
     promotion: toPromotion(object, { uid: uidOf(key), generation, revision }),
@@ -168,6 +185,7 @@ function nextEntry(
     location,
     author,
     problems: [],
+    refused: false,
     attempted: revision,
   };
 }

@@ -37,7 +37,7 @@ function judgePlan(
     case 'Suspended':
       return suspended(previous);
     case 'UpToDate':
-      return { status: 'True', ...settled(plan.decisions) };
+      return settled(plan.decisions);
     case 'Blocked':
       return { status: 'False', ...plan.obstacle };
     case 'Apply':
@@ -56,10 +56,15 @@ function suspended(previous: ModelPromotionStatus | undefined): Ready {
   };
 }
 
-function settled(decisions: readonly Decision[]): { reason: Reason; message: string } {
+function settled(decisions: readonly Decision[]): Ready {
+  const fought = decisions.filter((decision) => decision.reason === 'Flapping');
+  if (fought.length > 0) {
+    return { status: 'False', reason: 'Flapping', message: fought.map(({ message }) => message).join('; ') };
+  }
   const drifted = decisions.find((decision) => decision.state === 'Drifted');
   const empty = decisions.find((decision) => decision.reason === 'NoCandidate');
   return {
+    status: 'True',
     reason: (drifted ?? empty)?.reason ?? 'UpToDate',
     message: decisions.map((decision) => decision.message).join(', '),
   };

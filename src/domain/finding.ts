@@ -32,6 +32,8 @@ export interface Attempt {
   readonly digest: string;
   /** What ended it early. */
   readonly failure: Obstacle | undefined;
+  /** What was applied and did not stand until it was read back; absent while nothing was read. */
+  readonly undone?: readonly Action[];
 }
 
 export function decisionsOf({ finding }: Pass): readonly Decision[] {

@@ -8,6 +8,7 @@ import { describeAction } from './action.ts';
 import { conditionsOf, judge, type Ready } from './conditions.ts';
 import { describeTarget, type Target } from './desired.ts';
 import { attemptOf, optional, type Attempt, type Pass } from './finding.ts';
+import { REST } from './flapping.ts';
 import { newHistory } from './history.ts';
 import { targetsOf } from './target-status.ts';
 
@@ -142,6 +143,7 @@ function nextOf(pass: Pass, ready: Ready): Next {
     return severity(ready.reason) === 'stalled' ? { kind: 'After', ms: interval } : { kind: 'Retry' };
   }
   if (attempt !== undefined && reachedOthers(attempt, pass)) return { kind: 'Now' };
+  if (ready.reason === 'Flapping') return { kind: 'After', ms: Math.min(interval, REST) };
   if (ready.status === 'True' || severity(ready.reason) === 'stalled') return { kind: 'After', ms: interval };
   if (ready.reason === 'RegistryUnavailable' || ready.reason === 'Progressing') return { kind: 'Retry' };
   return { kind: 'After', ms: Math.min(interval, WAITING) };

@@ -15,6 +15,7 @@ import {
 } from './desired.ts';
 import { isPrompt, sameVersion, type Fact, type Model, type Version } from './observed.ts';
 import { aliasDifferences, stageDifferences } from './differences.ts';
+import { REST, thingOf, type Fights } from './flapping.ts';
 import { foreignOwner } from './provenance.ts';
 import type { Records, TargetRecord } from './record.ts';
 import { currentHolder, isHeldBy, selectCandidate } from './select.ts';
@@ -57,6 +58,7 @@ export interface Context {
   readonly owner: string;
   /** Versions that other promotions put, or have put, into a stage of this model: version to who wants it. */
   readonly claimedVersions: ReadonlyMap<string, string>;
+  readonly fights: Fights;
 }
 
 export function planPromotion(promotion: Promotion, observed: Fact<Model>, context: Context): Plan {
@@ -243,10 +245,16 @@ function settle(
       ? stageDifferences(target, candidate, projected, record)
       : aliasDifferences(target, candidate, projected, record);
   const name = describeTarget(target.id);
+  const fight = context.fights.get(target.id);
+  const [resting, watched] =
+    fight?.version === candidate.version ? [fight.resting, fight.watched] : [NOTHING, NOTHING];
   if (differences.length === 0) {
-    return { state: 'UpToDate', reason: 'UpToDate', message: `${name}=${candidate.version}`, actions: [] };
+    return watched.size > 0
+      ? { state: 'UpToDate', ...flapping(name, watched), actions: [] }
+      : { state: 'UpToDate', reason: 'UpToDate', message: `${name}=${candidate.version}`, actions: [] };
   }
-  const actions = drift === 'Report' ? differences.filter((action) => action.cause !== 'Drift') : differences;
+  const wanted = drift === 'Report' ? differences.filter((action) => action.cause !== 'Drift') : differences;
+  const actions = wanted.filter((action) => !resting.has(thingOf(action)));
   if (actions.length > 0) {
     return {
       state: 'Pending',
@@ -255,11 +263,26 @@ function settle(
       actions,
     };
   }
+  if (wanted.length > 0) {
+    return { state: 'Blocked', ...flapping(name, new Set(wanted.map(thingOf))), actions };
+  }
   return {
     state: 'Drifted',
     reason: 'DriftReported',
     message: `${name} was changed outside of this promotion, and drift is only reported`,
     actions,
+  };
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** The same words for as long as the fight lasts, so that it is told once. */
+function flapping(name: string, things: ReadonlySet<string>): { reason: Reason; message: string } {
+  const subjects = [...things].map((thing) => (thing === 'holder' ? name : `${thing} of ${name}`));
+  const pace = `once in ${REST / 60_000} minutes`;
+  return {
+    reason: 'Flapping',
+    message: `somebody else changes ${subjects.join(', ')} each time it is put back; it is put back ${pace} until that ends`,
   };
 }
 

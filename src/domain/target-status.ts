@@ -4,6 +4,7 @@ import type { HistoryEntry, TargetStatus } from '../api/generated/types.ts';
 import { movement } from './action.ts';
 import type { Target } from './desired.ts';
 import { attemptOf, decisionsOf, optional, type Pass } from './finding.ts';
+import { repairsAfter, repairsOf, toRepairs } from './flapping.ts';
 import { sameVersion } from './observed.ts';
 import type { Decision } from './plan.ts';
 import { identityOf, type TargetRecord } from './record.ts';
@@ -12,12 +13,18 @@ import { recordsOf, toStatus } from './status.ts';
 export function targetsOf(pass: Pass, history: readonly HistoryEntry[]): TargetStatus[] {
   const decisions = new Map(decisionsOf(pass).map((decision) => [decision.target, decision]));
   const before = new Map((pass.previous?.targets ?? []).map((target) => [target.target, target]));
+  const repairs = repairsOf(pass.previous, pass.promotion);
+  const repaired = repairsAfter(repairs, attemptOf(pass) ?? { applied: [] }, pass.now);
   return pass.promotion.targets.map((target) => {
     const decision = decisions.get(target.id);
     const status = before.get(target.id);
-    return decision === undefined
-      ? undecided(target, status, pass)
-      : targetOf(target, decision, status, pass, history);
+    const moved = decision !== undefined && decision.candidate?.version !== status?.desired;
+    return {
+      ...(decision === undefined
+        ? undecided(target, status, pass)
+        : targetOf(target, decision, status, pass, history)),
+      ...optional('repairs', moved ? undefined : toRepairs(repaired.get(target.id))),
+    };
   });
 }
 
@@ -28,7 +35,7 @@ function undecided(target: Target, before: TargetStatus | undefined, { finding }
     finding.kind === 'Planned' &&
     finding.plan.kind === 'Blocked' &&
     finding.plan.obstacle.reason === 'ModelNotFound';
-  const { state: _state, reason: _reason, message: _message, ...kept } = before;
+  const { state: _state, reason: _reason, message: _message, repairs: _repairs, ...kept } = before;
   const { current: _current, ...unheld } = kept;
   return gone ? unheld : kept;
 }

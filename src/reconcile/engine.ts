@@ -10,9 +10,11 @@ import { claimedVersions, findConflict, type Claimant } from '../domain/claims.t
 import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
+import { repairsOf } from '../domain/flapping.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
 import { recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
+import { formerKey, isFormerKey } from './former.ts';
 import { rejectedDocument, rejectedOf, type RejectedDocument } from './rejected.ts';
 import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
 import { release } from './release.ts';
@@ -43,6 +45,8 @@ export class Engine {
   #catalog: Catalog = EMPTY_CATALOG;
   readonly #statuses = new Map<string, ModelPromotionStatus>();
   readonly #leaving = new Map<string, Leaving[]>();
+  /** Keys under which something of them is remembered although their names are used again. */
+  readonly #former = new Set<string>();
   /** What left and could not be released so far, and that was said. */
   readonly #held = new WeakSet<Entry>();
   #claims = ClaimIndex.EMPTY;
@@ -55,18 +59,30 @@ export class Engine {
     return this.#catalog;
   }
 
-  /** Takes back what was remembered before a restart: documents with their status, in the order of age. */
-  restore(documents: readonly ModelPromotion[]): void {
+  /**
+   * Takes back what was remembered before a restart: documents with their status, in the order of age, and
+   * those that were still to be released although their names are used again.
+   */
+  restore(documents: readonly ModelPromotion[], former: readonly ModelPromotion[] = []): void {
     const entries = new Map(this.#catalog.entries);
     for (const document of documents) {
-      const key = keyOf(document.metadata);
-      const { status } = document;
-      const generation = document.metadata.generation ?? 0;
-      const revision = revisionOf(status);
-      entries.set(key, remember(document, { uid: this.#options.uidOf(key), generation, revision }));
-      if (status !== undefined) this.#statuses.set(key, status);
+      const entry = this.#remembered(document);
+      const { key } = entry.promotion;
+      entries.set(key, entry);
+      if (document.status !== undefined) this.#statuses.set(key, document.status);
     }
     this.#catalog = { ...this.#catalog, entries };
+    for (const document of former) {
+      const entry = this.#remembered(document);
+      this.#leave(entry, document.status);
+      this.#former.add(formerKey(entry.promotion));
+    }
+  }
+
+  #remembered(document: ModelPromotion): Entry {
+    const { metadata, status } = document;
+    const uid = this.#options.uidOf(keyOf(metadata));
+    return remember(document, { uid, generation: metadata.generation ?? 0, revision: revisionOf(status) });
   }
 
   /** Takes a new listing in. Returns the keys to look at now. */
@@ -91,17 +107,18 @@ export class Engine {
     for (const problem of listing.problems) {
       if (!told.has(canonicalJson(problem))) observer.warn(problem, 'a manifest was refused');
     }
-    for (const entry of removed) this.#leave(entry);
+    for (const entry of removed) {
+      const { key } = entry.promotion;
+      this.#leave(entry, this.#statuses.get(key));
+      this.#statuses.delete(key);
+    }
+    this.#tellFormer();
     await registries.update(catalog.registries);
     const former = this.#claims;
     this.#claims = new ClaimIndex(catalog.entries, registries);
     for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()]))
       this.#options.onStatus(key);
-    const keys = [
-      ...changed,
-      ...this.#claims.movedSince(former),
-      ...removed.map(({ promotion }) => promotion.key),
-    ];
+    const keys = [...changed, ...this.#claims.movedSince(former), ...this.#leaving.keys()];
     return withRivals(keys, [former, this.#claims]);
   }
 
@@ -147,20 +164,19 @@ export class Engine {
 
   /** The object with its status, as it is shown and kept; undefined when nothing is known of the key. */
   document(key: string): ModelPromotion | RejectedDocument | undefined {
+    if (isFormerKey(key)) return this.#formerDocument(key);
     const entry = this.#catalog.entries.get(key);
     if (entry === undefined) {
       const problems = rejectedOf(this.#catalog).get(key);
       return problems === undefined ? undefined : rejectedDocument(key, problems);
     }
-    const { uid, generation } = entry.promotion;
-    const { uid: _uid, generation: _generation, ...metadata } = entry.document.metadata;
-    const status = this.#statuses.get(key);
-    return {
-      ...entry.document,
-      // The same order of fields whether the document came from its source or from a status.
-      metadata: { ...metadata, uid, generation },
-      ...(status === undefined ? {} : { status }),
-    };
+    return withStatus(entry, this.#statuses.get(key));
+  }
+
+  #formerDocument(key: string): ModelPromotion | undefined {
+    const former = [...this.#leaving.values()].flat();
+    const found = former.find(({ entry }) => formerKey(entry.promotion) === key);
+    return found === undefined ? undefined : withStatus(found.entry, found.status);
   }
 
   /** Every key that `document` has something to say of. */
@@ -187,7 +203,7 @@ export class Engine {
       kind: 'input',
       input: {
         promotion,
-        memory: this.#memoryOf(promotion.key),
+        memory: this.#memoryOf(promotion),
         registry: resolved.registry,
         owner: this.#ownerOf(promotion),
         claimedVersions: claimedVersions(promotion.key, claimants),
@@ -241,10 +257,11 @@ export class Engine {
     const current = this.#catalog.entries.get(key)?.promotion;
     if (current === undefined || !samePlace(current, promotion)) {
       const leaving = this.#leaving.get(key) ?? [];
-      const withStatus = leaving.map((one) =>
+      const known = leaving.map((one) =>
         samePlace(one.entry.promotion, promotion) ? { ...one, status } : one,
       );
-      if (leaving.length > 0) this.#leaving.set(key, withStatus);
+      if (leaving.length > 0) this.#leaving.set(key, known);
+      this.#tellFormer();
       return;
     }
     const before = this.#statuses.get(key);
@@ -252,10 +269,19 @@ export class Engine {
     if (before === undefined || canonicalJson(before) !== canonicalJson(status)) this.#options.onStatus(key);
   }
 
-  #leave(entry: Entry): void {
+  #leave(entry: Entry, status: ModelPromotionStatus | undefined): void {
     const { key } = entry.promotion;
-    this.#leaving.set(key, [...(this.#leaving.get(key) ?? []), { entry, status: this.#statuses.get(key) }]);
-    this.#statuses.delete(key);
+    this.#leaving.set(key, [...(this.#leaving.get(key) ?? []), { entry, status }]);
+  }
+
+  /** The place where statuses are remembered by name is its successor's now. */
+  #tellFormer(): void {
+    for (const { entry } of [...this.#leaving.values()].flat()) {
+      if (!this.#catalog.entries.has(entry.promotion.key)) continue;
+      const key = formerKey(entry.promotion);
+      this.#former.add(key);
+      this.#options.onStatus(key);
+    }
   }
 
   /** Carries out the deletion policy of what left under this key. False when it must be tried again. */
@@ -285,8 +311,15 @@ export class Engine {
       const { model, deletionPolicy: policy } = promotion;
       const fields = { promotion: key, model, policy, detail: result.message };
       if (result.done) {
-        observer.info(fields, 'a promotion was removed');
+        if (resolved.kind === 'refused' && policy === 'Release')
+          observer.warn(
+            fields,
+            'a removed promotion could not be released: its registry is not there for it',
+          );
+        else observer.info(fields, 'a promotion was removed');
         finished.add(leaving);
+        const former = formerKey(promotion);
+        if (this.#former.delete(former)) this.#options.onStatus(former);
       } else if (!this.#held.has(leaving.entry)) {
         observer.warn(fields, 'a removed promotion cannot be released yet; it is tried again');
         this.#held.add(leaving.entry);
@@ -312,13 +345,14 @@ export class Engine {
       .map(([key]) => key);
   }
 
-  #memoryOf(key: string): Memory {
-    const status = this.#statuses.get(key);
+  #memoryOf(promotion: Promotion): Memory {
+    const status = this.#statuses.get(promotion.key);
     const records = recordsOf(status);
     return {
       records: () => records,
       lastDigest: status?.lastAppliedDigest,
       handledAt: status?.lastHandledReconcileAt,
+      repairs: repairsOf(status, promotion),
     };
   }
 
@@ -340,6 +374,17 @@ export class Engine {
       this.#claimantsOf(address, model).flatMap(({ promotion }) => promotion.targets.map(({ id }) => id)),
     );
   }
+}
+
+function withStatus(entry: Entry, status: ModelPromotionStatus | undefined): ModelPromotion {
+  const { uid, generation } = entry.promotion;
+  const { uid: _uid, generation: _generation, ...metadata } = entry.document.metadata;
+  return {
+    ...entry.document,
+    // The same order of fields whether the document came from its source or from a status.
+    metadata: { ...metadata, uid, generation },
+    ...(status === undefined ? {} : { status }),
+  };
 }
 
 /** The revision of the last good document: the attempted one may have been refused. */

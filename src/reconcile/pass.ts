@@ -8,6 +8,7 @@ import type { Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
 import type { Fact, Model } from '../domain/observed.ts';
 import type { Attempt, Finding } from '../domain/finding.ts';
+import { fightsOf, repairsAfter, type Repairs } from '../domain/flapping.ts';
 import { planPromotion, type Context, type Plan } from '../domain/plan.ts';
 import { marksFor } from '../domain/provenance.ts';
 import type { Records } from '../domain/record.ts';
@@ -29,6 +30,7 @@ export interface Memory {
   readonly lastDigest: string | undefined;
   /** The token of the last look that somebody asked for. */
   readonly handledAt: string | undefined;
+  readonly repairs: Repairs;
 }
 
 export interface PassOptions extends ApplyOptions {
@@ -51,7 +53,7 @@ export async function reconcile(
   const { promotion, registry } = input;
   const quick = registry.snapshot(promotion.model);
   if (quick !== undefined && !asksForLook(input)) {
-    const plan = planOn(quick, input);
+    const plan = planOn(quick, input, options.now());
     if (plan.kind === 'UpToDate' || plan.kind === 'Suspended')
       return { kind: 'Planned', plan, attempt: undefined };
   }
@@ -59,9 +61,9 @@ export async function reconcile(
 }
 
 /** What would be done now, from a live reading, without doing it. */
-export async function planLive(input: PassInput, signal: AbortSignal): Promise<PlannedPass> {
+export async function planLive(input: PassInput, now: number, signal: AbortSignal): Promise<PlannedPass> {
   const observed = await input.registry.read(input.promotion.model, signal);
-  const plan = planOn(observed, input);
+  const plan = planOn(observed, input, now);
   return { observed, plan, digest: digestOf(input, plan, observed) };
 }
 
@@ -73,7 +75,7 @@ export interface PlannedPass {
 }
 
 async function livePass(input: PassInput, options: PassOptions, signal: AbortSignal): Promise<Finding> {
-  const { observed, plan, digest } = await planLive(input, signal);
+  const { observed, plan, digest } = await planLive(input, options.now(), signal);
   if (plan.kind !== 'Apply' || observed.kind !== 'known' || digest === undefined) {
     return { kind: 'Planned', plan, attempt: undefined };
   }
@@ -97,7 +99,11 @@ export async function applyPlan(
   const attempt = await applyActions(input.registry, model, actions, digest, options, signal);
   await leaveMarks(input, attempt, model, options, signal);
   const after = await readBack(input, attempt, options, signal);
-  return { kind: 'Planned', plan: planOn(after, input), attempt };
+  const undone = after.kind === 'known' ? notShown(after.value, attempt.applied) : [];
+  const now = options.now();
+  const repairs = repairsAfter(input.memory.repairs, { ...attempt, undone }, now);
+  const plan = planOn(after, { ...input, memory: { ...input.memory, repairs } }, now);
+  return { kind: 'Planned', plan, attempt: { ...attempt, undone } };
 }
 
 /** Reads until our writes show, or long enough to believe that somebody undid them. */
@@ -110,7 +116,7 @@ async function readBack(
   let fact = await registry.read(promotion.model, signal);
   for (const lag of LAG) {
     const { kind } = fact;
-    const shows = kind === 'known' && isShown(fact.value, applied);
+    const shows = kind === 'known' && notShown(fact.value, applied).length === 0;
     if (kind === 'unknown' || shows) break;
     await sleep(lag, signal);
     fact = await registry.read(promotion.model, signal);
@@ -119,12 +125,12 @@ async function readBack(
 }
 
 /** Later actions of one plan may undo earlier ones (a swap of two stages), so only the last of each subject must show. */
-function isShown(model: Model, applied: readonly Action[]): boolean {
+function notShown(model: Model, applied: readonly Action[]): Action[] {
   const last = new Map(applied.map((action) => [subjectOf(action), action]));
-  return [...last.values()].every((action) =>
+  return [...last.values()].filter((action) =>
     action.kind === 'Transition'
-      ? model.versions.get(action.version)?.stage === action.to
-      : isDone(model, action),
+      ? model.versions.get(action.version)?.stage !== action.to
+      : !isDone(model, action),
   );
 }
 
@@ -164,9 +170,11 @@ async function leaveMarks(
   }
 }
 
-function planOn(observed: Fact<Model>, { promotion, memory, owner, claimedVersions }: PassInput): Plan {
+function planOn(observed: Fact<Model>, input: PassInput, now: number): Plan {
+  const { promotion, memory, owner, claimedVersions } = input;
   const records = observed.kind === 'known' ? memory.records(observed.value) : new Map();
-  return planPromotion(promotion, observed, { records, owner, claimedVersions });
+  const fights = fightsOf(memory.repairs, now);
+  return planPromotion(promotion, observed, { records, owner, claimedVersions, fights });
 }
 
 function digestOf({ promotion, memory }: PassInput, plan: Plan, observed: Fact<Model>): string | undefined {

@@ -20,7 +20,8 @@ export interface Source {
 /** Why a source could not be read. `message` is for people: it says what to do and holds no secret. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
-  readonly reason: 'Unreachable' | 'AccessDenied' | 'BranchNotFound' | 'Redirected' | 'Refused';
+  readonly reason:
+    'Unreachable' | 'AccessDenied' | 'BranchNotFound' | 'Redirected' | 'Refused' | 'CacheUnusable';
 
   constructor(reason: SourceError['reason'], message: string, options?: ErrorOptions) {
     super(message, options);

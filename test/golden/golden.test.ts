@@ -1,12 +1,14 @@
 /**
  * Stories told in files. A story is a folder with a registry to begin with and steps; a step may hold a commit
  * (`manifests/`) and a change made in MLflow by hand (`by-hand.yaml`), and holds what comes of it (`expected.*`):
- * the plan, what the registry holds after it, the statuses and the events. `UPDATE_GOLDEN=1` writes them anew.
+ * the plan, what the registry holds after it, the statuses and the events. A step comes an hour after the last, and
+ * happens once, unless its `pace.yaml` says otherwise. `UPDATE_GOLDEN=1` writes what is expected anew.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { combine, parseFile } from '../../src/api/documents.ts';
+import { parseDuration } from '../../src/api/duration.ts';
 import type { Listing } from '../../src/api/listing.ts';
 import { readTree } from '../../src/api/tree.ts';
 import { parseYaml, toYaml } from '../../src/api/yaml.ts';
@@ -19,7 +21,6 @@ import { planLive } from '../../src/reconcile/pass.ts';
 import { aModel, NOW, type ModelSpec } from '../support/builders.ts';
 import { MemoryRegistry, only } from '../support/memory-registry.ts';
 
-const HOUR = 3_600_000;
 const live = new AbortController().signal;
 const nothing: Listing = { revision: '', promotions: [], registries: [], problems: [], ignored: 0 };
 
@@ -56,10 +57,11 @@ class Story {
   readonly #engine: Engine;
   #listing = nothing;
   #step = 0;
+  #now = NOW;
   #events: string[] = [];
 
   constructor(seed: string) {
-    this.registry = new MemoryRegistry(aModel(read(seed)));
+    this.registry = new MemoryRegistry(aModel(read(seed) as ModelSpec));
     const note = (level: string) => (fields: object, message: string) => {
       this.#events.push(eventLine(level, fields, message));
     };
@@ -77,7 +79,7 @@ class Story {
       wake: () => undefined,
       onStatus: () => undefined,
       fence: () => true,
-      now: () => NOW + this.#step * HOUR,
+      now: () => this.#now,
       sleep: () => Promise.resolve(),
     });
   }
@@ -86,14 +88,15 @@ class Story {
   async tell(folder: string): Promise<Record<string, string>> {
     this.#step += 1;
     this.#events = [];
-    const change = join(folder, 'by-hand.yaml');
-    if (existsSync(change)) this.registry.change(changed(this.registry.get(), read(change)));
+    const { after, times } = paceOf(folder);
     const keys = await this.#take(join(folder, 'manifests'));
-    const plan = await this.#plan();
-    for (const key of keys) {
-      for (let next = await this.#engine.handle(key, live); next.kind === 'Now';) {
-        next = await this.#engine.handle(key, live);
-      }
+    let plan = '';
+    for (let time = 0; time < times; time += 1) {
+      this.#now += after;
+      const change = join(folder, 'by-hand.yaml');
+      if (existsSync(change)) this.registry.change(changed(this.registry.get(), read(change) as ModelSpec));
+      plan = await this.#plan();
+      for (const key of keys) await this.#handle(key);
     }
     const events = this.#events.map((line) => `${line}\n`).join('');
     return {
@@ -102,6 +105,12 @@ class Story {
       'status.yaml': this.#statuses(),
       'events.txt': events,
     };
+  }
+
+  async #handle(key: string): Promise<void> {
+    for (let next = await this.#engine.handle(key, live); next.kind === 'Now';) {
+      next = await this.#engine.handle(key, live);
+    }
   }
 
   /** Takes a commit in, if there is one. Returns the keys to look at. */
@@ -121,7 +130,7 @@ class Story {
       promotions.push(
         start.kind === 'finding'
           ? { entry, kind: 'obstructed', finding: start.finding }
-          : { entry, kind: 'planned', input: start.input, pass: await planLive(start.input, live) },
+          : { entry, kind: 'planned', input: start.input, pass: await planLive(start.input, this.#now, live) },
       );
     }
     return renderPlan(reportPlan({ listing: this.#listing, promotions }), 'table');
@@ -135,10 +144,16 @@ class Story {
   }
 }
 
-function read(path: string): ModelSpec {
+function read(path: string): unknown {
   const [document] = parseYaml(readFileSync(path, 'utf8')).documents;
   if (!document?.root || document.mistake) throw new Error(`${basename(path)} cannot be read`);
-  return readTree(document.root).value as ModelSpec;
+  return readTree(document.root).value;
+}
+
+function paceOf(folder: string): { after: number; times: number } {
+  const path = join(folder, 'pace.yaml');
+  const { after = '1h', times = 1 } = (existsSync(path) ? read(path) : {}) as { after?: string; times?: number };
+  return { after: parseDuration(after), times };
 }
 
 /** Versions and aliases that the change names become as it says; an alias set to "" is removed. */

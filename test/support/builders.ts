@@ -134,7 +134,13 @@ export function records(spec: Readonly<Partial<Record<TargetId, string | Version
 }
 
 export function aContext(context: Partial<Context> = {}): Context {
-  return { records: new Map(), owner: 'main/ml/churn', claimedVersions: new Map(), ...context };
+  return {
+    records: new Map(),
+    owner: 'main/ml/churn',
+    claimedVersions: new Map(),
+    fights: new Map(),
+    ...context,
+  };
 }
 
 export interface ListingSpec extends Partial<Omit<Listing, 'promotions' | 'registries'>> {

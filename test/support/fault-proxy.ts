@@ -6,6 +6,9 @@ import { createServer, request as send, type IncomingHttpHeaders, type IncomingM
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
+/** Bodies are kept byte for byte, git's packs as well as JSON. */
+const BYTES = 'latin1';
+
 export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -17,6 +20,8 @@ export interface Exchange {
   readonly method: string;
   /** With the query. */
   readonly path: string;
+  /** What the client sent. */
+  readonly body: string;
   /** What the server answers; headers replace those of the client. */
   readonly forward: (headers?: IncomingHttpHeaders) => Promise<Reply>;
   readonly reply: (reply: Reply) => void;
@@ -24,6 +29,8 @@ export interface Exchange {
   readonly begin: (reply: Reply, body: string) => void;
   /** Closes the connection in the middle of things. */
   readonly hangUp: () => void;
+  /** The same, by a TCP reset. */
+  readonly reset: () => void;
   /** The last reply to the same request, if there was one. */
   readonly last: Reply | undefined;
 }
@@ -34,14 +41,25 @@ export interface Rule {
   readonly method?: string;
   /** Matched against the path with its query, decoded. */
   readonly path?: RegExp;
+  /** Matched against what the client sent. */
+  readonly body?: RegExp;
   /** How many requests it concerns; all when absent. */
   readonly times?: number;
+}
+
+/** A request other than GET that the server carried out, whatever became of its answer. */
+export interface Landed {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
 }
 
 export interface FaultProxy extends AsyncDisposable {
   readonly url: string;
   /** Every request that came, as `METHOD path`, decoded. */
   readonly seen: string[];
+  /** What the server said is done, in the order of its answers. */
+  readonly landed: Landed[];
   /** A later rule goes before an earlier one. */
   on(rule: Rule, fault: Fault): void;
   /** Everything is passed on again. */
@@ -51,37 +69,46 @@ export interface FaultProxy extends AsyncDisposable {
 export async function startFaultProxy(target: string): Promise<FaultProxy> {
   let rules: { rule: Rule; fault: Fault; left: number }[] = [];
   const seen: string[] = [];
+  const landed: Landed[] = [];
   const replies = new Map<string, Reply>();
   const server = createServer((request, response) => {
     const { method = 'GET', url: path = '/' } = request;
     const decoded = decodeURIComponent(path.replaceAll('+', ' '));
     seen.push(`${method} ${decoded}`);
-    const rule = rules.find((one) => one.left > 0 && matches(one.rule, method, decoded));
-    if (rule !== undefined) rule.left -= 1;
-    const received = buffer(request);
-    const exchange: Exchange = {
-      method,
-      path,
-      last: replies.get(`${method} ${path}`),
-      forward: async (headers = {}) => {
-        const reply = await forward(target, request, await received, headers);
-        replies.set(`${method} ${path}`, reply);
-        return reply;
-      },
-      reply: ({ status, headers, body }) => {
-        response.writeHead(status, withoutFraming(headers)).end(body);
-      },
-      begin: ({ status, headers }, body) => {
-        response.writeHead(status, withoutFraming(headers)).write(body);
-      },
-      hangUp: () => response.destroy(),
+    const handle = async (received: Buffer): Promise<void> => {
+      const body = received.toString(BYTES);
+      const rule = rules.find((one) => one.left > 0 && matches(one.rule, { method, path: decoded, body }));
+      if (rule !== undefined) rule.left -= 1;
+      await (rule?.fault ?? passOn)({
+        method,
+        path,
+        body,
+        last: replies.get(`${method} ${path}`),
+        forward: async (headers = {}) => {
+          const reply = await forward(target, request, received, headers);
+          replies.set(`${method} ${path}`, reply);
+          if (method !== 'GET' && reply.status < 300) landed.push({ method, path: decoded, body });
+          return reply;
+        },
+        reply: ({ status, headers, body }) => {
+          response.writeHead(status, withoutFraming(headers)).end(body, BYTES);
+        },
+        begin: ({ status, headers }, body) => {
+          response.writeHead(status, withoutFraming(headers)).write(body, BYTES);
+        },
+        hangUp: () => response.destroy(),
+        reset: () => request.socket.resetAndDestroy(),
+      });
     };
-    Promise.resolve((rule?.fault ?? passOn)(exchange)).catch(() => response.destroy());
+    buffer(request)
+      .then(handle)
+      .catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    landed,
     on: (rule, fault) => (rules = [{ rule, fault, left: rule.times ?? Infinity }, ...rules]),
     clear: () => (rules = []),
     [Symbol.asyncDispose]: () =>
@@ -103,8 +130,28 @@ export const dropAfter: Fault = async ({ forward, hangUp }) => {
   hangUp();
 };
 
+export const resetBefore: Fault = ({ reset }) => reset();
+
+export const resetAfter: Fault = async ({ forward, reset }) => {
+  await forward();
+  reset();
+};
+
 /** Neither answers nor hangs up. */
 export const hang: Fault = () => undefined;
+
+/** The server carries the request out, and its reply never comes, nor its end. */
+export const hangAfter: Fault = async ({ forward }) => {
+  await forward();
+};
+
+/** The server carries the request out, and something in between answers for it. */
+export function answerAfter(...reply: Parameters<typeof answer>): Fault {
+  return async (exchange) => {
+    await exchange.forward();
+    await answer(...reply)(exchange);
+  };
+}
 
 export function answer(status: number, body: string, headers: IncomingHttpHeaders = {}): Fault {
   return ({ reply }) => reply({ status, headers: { 'content-type': 'text/html', ...headers }, body });
@@ -142,12 +189,25 @@ export function meanwhile(act: () => Promise<unknown>): Fault {
   };
 }
 
+/** Does something at the server's side right after the request was carried out, before its answer is passed on. */
+export function afterwards(act: () => Promise<unknown>): Fault {
+  return async ({ forward, reply }) => {
+    const answer = await forward();
+    await act();
+    reply(answer);
+  };
+}
+
 export function after(ms: number): Fault {
   return meanwhile(() => new Promise((resolve) => setTimeout(resolve, ms)));
 }
 
-function matches({ method, path }: Rule, actual: string, decoded: string): boolean {
-  return (method === undefined || method === actual) && (path === undefined || path.test(decoded));
+function matches({ method, path, body }: Rule, request: Landed): boolean {
+  return (
+    (method === undefined || method === request.method) &&
+    (path === undefined || path.test(request.path)) &&
+    (body === undefined || body.test(request.body))
+  );
 }
 
 function forward(
@@ -164,7 +224,7 @@ function forward(
           resolve({
             status: incoming.statusCode ?? 0,
             headers: incoming.headers,
-            body: received.toString('utf8'),
+            body: received.toString(BYTES),
           }),
         reject,
       );

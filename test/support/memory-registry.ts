@@ -30,6 +30,8 @@ export class MemoryRegistry implements Registry {
   readonly wasted: string[] = [];
   reads = 0;
   down = false;
+  /** Models that cannot be read although the rest can. */
+  readonly unreadable = new Set<string>();
   marksRefused = false;
   /** Dies right after this many writes and marks. */
   diesAfter = Infinity;
@@ -78,7 +80,8 @@ export class MemoryRegistry implements Registry {
   read(name: string, signal: AbortSignal): Promise<Fact<Model>> {
     signal.throwIfAborted();
     this.reads += 1;
-    return Promise.resolve(this.down ? unavailable : (this.#stale.shift() ?? this.#fact(name)));
+    const failed = this.down || this.unreadable.has(name);
+    return Promise.resolve(failed ? unavailable : (this.#stale.shift() ?? this.#fact(name)));
   }
 
   async write(name: string, action: Action, signal: AbortSignal): Promise<void> {

@@ -20,8 +20,11 @@ interface Explanation {
   readonly say: (context: FailureContext, detail: string) => string;
 }
 
+const DISK_FULL = /No space left on device|Disk quota exceeded/;
+
 /** In this order: the first that matches what git printed. `detail` is the pattern's first group. */
 const EXPLANATIONS: readonly Explanation[] = [
+  { pattern: DISK_FULL, reason: 'CacheUnusable', say: () => FULL },
   {
     pattern: /could not read (?:Username|Password)|Authentication failed/,
     reason: 'AccessDenied',
@@ -127,8 +130,22 @@ export function notGit(url: GitUrl): SourceError {
   );
 }
 
+const FULL = 'The disk that holds --cache-dir is full. Make room; nothing else is needed';
+
+/** A failure of our own disk, when the error is one. */
+export function cacheFailure(error: unknown): SourceError | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
+  const { code } = error;
+  const sentence =
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? FULL
+      : `The folder of --cache-dir cannot be used (${String(code)}). Give us the right to write there`;
+  return new SourceError('CacheUnusable', `${sentence}.`, { cause: error });
+}
+
 /** For what git says in its own words only. */
-export function unexplained(error: GitExitError): UnexplainedError {
+export function unexplained(error: GitExitError): SourceError {
+  if (DISK_FULL.test(error.stderr)) return failure('CacheUnusable', FULL, error);
   return new UnexplainedError('Unreachable', `git failed: ${lastWords(error)}`, { cause: error });
 }
 

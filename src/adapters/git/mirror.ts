@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { SourceError } from '../../reconcile/ports.ts';
 import { blobSizes, IncompleteMirror, linksToFolders, readBlobs } from './blobs.ts';
 import { GitExitError, localGit } from './door.ts';
-import { unexplained, UnexplainedError } from './failures.ts';
+import { cacheFailure, unexplained, UnexplainedError } from './failures.ts';
 import type { Remote } from './remote.ts';
 import { listTree, type TreeEntry } from './tree.ts';
 
@@ -95,12 +95,19 @@ export class Mirror {
   /** Makes the mirror when there is none. Tells whether it is new. */
   async prepare(shaLength: number | undefined, signal: AbortSignal): Promise<boolean> {
     if (existsSync(join(this.gitDir, 'HEAD'))) return false;
+    try {
+      await this.#make(shaLength === 64 ? 'sha256' : 'sha1', signal);
+      return true;
+    } catch (error) {
+      throw cacheFailure(error) ?? error;
+    }
+  }
+
+  async #make(format: 'sha1' | 'sha256', signal: AbortSignal): Promise<void> {
     await this.#discard();
     await mkdir(dirname(this.gitDir), { recursive: true, mode: 0o700 });
-    const format = shaLength === 64 ? 'sha256' : 'sha1';
     const argv = ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, this.gitDir];
     await localGit(argv, { directory: dirname(this.gitDir), signal });
-    return true;
   }
 
   /**
@@ -212,7 +219,7 @@ function asSourceError(error: unknown): unknown {
   if (error instanceof GitExitError) return unexplained(error);
   if (error instanceof IncompleteMirror)
     return new SourceError('Unreachable', error.message, { cause: error });
-  return error;
+  return cacheFailure(error) ?? error;
 }
 
 function refusesFilters(error: unknown): boolean {

@@ -188,7 +188,7 @@ export class StatusBranch implements StatusStore {
 }
 
 function isPlainName(name: string): boolean {
-  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,257}$/.test(name);
+  return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,270}$/.test(name);
 }
 
 /** Marks the subject, so that forges start no pipeline and trailers at the end stay trailers. */

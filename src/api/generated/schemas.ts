@@ -385,6 +385,30 @@ export const modelPromotionStatusSchema = {
               }
             },
             "additionalProperties": false
+          },
+          "repairs": {
+            "type": "array",
+            "maxItems": 64,
+            "items": {
+              "type": "object",
+              "required": [
+                "what",
+                "count",
+                "last"
+              ],
+              "properties": {
+                "what": {
+                  "type": "string"
+                },
+                "count": {
+                  "type": "integer"
+                },
+                "last": {
+                  "type": "string"
+                }
+              },
+              "additionalProperties": false
+            }
           }
         },
         "additionalProperties": false

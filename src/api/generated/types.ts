@@ -138,6 +138,14 @@ export interface TargetStatus {
   readonly message?: string;
   /** Our record of what we last saw in place as declared. A difference from it is drift; anything else is a promotion. */
   readonly applied?: AppliedRecord;
+  /** What was put back because somebody else had changed it, and how often in a row. From the fifth time on it rests. */
+  readonly repairs?: readonly {
+    /** holder, description or tag KEY. */
+    readonly what: string;
+    /** Times in a row. */
+    readonly count: number;
+    readonly last: string;
+  }[];
 }
 
 /** What is pending, when something is. */

@@ -37,6 +37,8 @@ export interface ControllerOptions {
 /** What the status branch holds: promotions with their status, and the keys of all statuses. */
 export interface Remembered {
   readonly documents: readonly ModelPromotion[];
+  /** What is still to be released although its name is used again. */
+  readonly former: readonly ModelPromotion[];
   readonly keys: readonly string[];
 }
 
@@ -91,8 +93,8 @@ export class Controller {
     const { engine, restore, logger } = this.#options;
     for (let attempt = 0; !stop.aborted; attempt += 1) {
       try {
-        const { documents, keys } = await restore(stop);
-        engine.restore(documents);
+        const { documents, former, keys } = await restore(stop);
+        engine.restore(documents, former);
         this.#remembered = keys;
         if (documents.length > 0)
           logger.info({ promotions: documents.length }, 'remembered statuses were read');

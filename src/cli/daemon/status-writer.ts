@@ -60,13 +60,12 @@ export class StatusWriter {
       written('ok');
       return true;
     } catch (error) {
-      if (!(error instanceof SourceError) && !signal.aborted) throw error;
       for (const key of keys) this.#dirty.add(key);
       written('failed');
       const detail = error instanceof Error ? error.message : String(error);
       if (failures === 0 && !signal.aborted) {
         logger.warn(
-          { detail },
+          { detail, ...(error instanceof SourceError ? {} : { err: error }) },
           'statuses cannot be written to the status branch; promotions go on, and it is tried again',
         );
       }

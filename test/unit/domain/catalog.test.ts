@@ -122,7 +122,10 @@ describe('a mistake', () => {
       problems: [problem],
     });
     expect([changed, removed, catalog.held?.reason]).toEqual([['ml/a'], [], undefined]);
-    expect(catalog.entries.get('ml/a')).toMatchObject({ promotion: { generation: 1 }, problems: [problem] });
+    expect(catalog.entries.get('ml/a')).toMatchObject({
+      promotion: { generation: 2, revision: 'main@sha1:1' },
+      problems: [problem],
+    });
     expect(catalog.entries.get('ml/b')?.problems).toEqual([]);
   });
 
@@ -190,7 +193,18 @@ describe('a mistake', () => {
     const broken = next(listed({ files: { 'a.yaml': a() } }), { problems: [aProblem('a.yaml')] }).catalog;
     const { catalog, changed } = next(broken, { files: { 'a.yaml': a() } });
     expect(changed).toEqual(['ml/a']);
-    expect(catalog.entries.get('ml/a')).toMatchObject({ promotion: { generation: 1 }, problems: [] });
+    expect(catalog.entries.get('ml/a')).toMatchObject({ promotion: { generation: 3 }, problems: [] });
+  });
+
+  it('is a change of the document, and so is its end; another mistake in its place is not', () => {
+    const generations = [aProblem('a.yaml', 'a'), aProblem('a.yaml', 'a', 'another'), undefined, undefined];
+    let catalog = listed({ files: { 'a.yaml': a() } });
+    const seen = generations.map((problem) => {
+      const spec = problem === undefined ? { files: { 'a.yaml': a() } } : { problems: [problem] };
+      ({ catalog } = next(catalog, spec));
+      return catalog.entries.get('ml/a')?.promotion.generation;
+    });
+    expect(seen).toEqual([2, 2, 3, 3]);
   });
 
   it('that stays as it was is not news', () => {
@@ -253,6 +267,21 @@ describe('a promotion remembered from before a restart', () => {
   it('that changed meanwhile counts on from there', () => {
     const { catalog } = next(remembered, { files: { 'a.yaml': a({ stages: { Production: '4' } }) } });
     expect(catalog.entries.get('ml/a')?.promotion.generation).toBe(8);
+  });
+
+  it.each([
+    ['that was refused and still is', 'InvalidSpec', true, 7],
+    ['that was refused and was mended meanwhile', 'InvalidSpec', false, 8],
+    ['that was good and became bad meanwhile', 'UpToDate', true, 8],
+  ])('%s counts what happened meanwhile', (_what, reason, bad, generation) => {
+    const document = { ...a(), status: { summary: { reason } } };
+    const again = remember(document, { uid: 'u', generation: 7, revision: 'main@sha1:0' });
+    const before: Catalog = { ...EMPTY_CATALOG, entries: new Map([['ml/a', again]]) };
+    const { catalog } = next(
+      before,
+      bad ? { problems: [aProblem('a.yaml', 'a')] } : { files: { 'a.yaml': a() } },
+    );
+    expect(catalog.entries.get('ml/a')?.promotion.generation).toBe(generation);
   });
 
   it('that was removed meanwhile is removed', () => {

@@ -305,6 +305,46 @@ describe('a promotion that leaves', () => {
     expect(statusOf(home.engine).history).toHaveLength(2);
   });
 
+  it('for another model is remembered beside it until the first is let go, also over a restart', async () => {
+    const { registry, home } = await promoted();
+    registry.change(aModel({ name: 'second', versions: { 4: 'None' } }));
+    registry.unreadable.add('churn');
+    const moved = files({ ...spec, model: 'second' }, other);
+    await accept(home, moved);
+    expect(statusOf(home.engine).summary?.reason).toBe('UpToDate');
+    const [former = ''] = home.statuses.filter((key) => key.startsWith('ml/churn_'));
+    const file = readStatusFile(statusPath(former), toYaml(home.engine.document(former)))?.document;
+    expect(file).toMatchObject({ spec: { model: 'churn' }, status: { summary: { reason: 'UpToDate' } } });
+
+    const next = start(registry);
+    next.engine.restore(remembered(home.engine), file === undefined ? [] : [file]);
+    registry.written.length = 0;
+    await accept(next, moved);
+    expect(registry.written).toEqual([]);
+    registry.unreadable.clear();
+    await settle(next.engine, 'ml/churn');
+    expect(registry.written).toHaveLength(2);
+    expect(registry.get().aliases.has('champion')).toBe(false);
+    expect(registry.get('second').versions.get('4')?.stage).toBe('Production');
+    expect([next.statuses.includes(former), next.engine.document(former)]).toEqual([true, undefined]);
+  });
+
+  it('whose registry went with it is left as it is, with a warning', async () => {
+    const { registry, home } = await promoted();
+    const gone = start(registry, {
+      registries: {
+        update: () => Promise.resolve(),
+        resolve: () => ({ kind: 'refused', reason: 'RegistryNotFound', message: 'no such registry' }),
+      },
+    });
+    gone.engine.restore(remembered(home.engine));
+    await accept(gone, files(other));
+    expect(registry.written).toEqual([]);
+    expect(gone.warnings).toContain(
+      'a removed promotion could not be released: its registry is not there for it',
+    );
+  });
+
   it('makes room for a rival that was stalled, at once', async () => {
     const { registry, home } = await promoted();
     const rival: PromotionSpec = { name: 'rival', stages: { Production: '3' } };
@@ -440,6 +480,28 @@ describe('two promotions of one model', () => {
     expect(woken).toEqual(['ml/b', 'ml/a']);
     await settle(home.engine, 'ml/a');
     expect(woken).toHaveLength(2);
+  });
+});
+
+describe('a status', () => {
+  const good = files({ stages: { Production: '3' } });
+  const bad: ListingSpec = { problems: [aProblem('0-churn.yaml', 'churn')] };
+
+  it.each([
+    ['that was made invalid', good, bad, 'False/InvalidSpec'],
+    ['that was mended', bad, good, 'True/UpToDate'],
+  ])('of a manifest %s does not pass for current before it was looked at', async (_what, from, to, end) => {
+    const home = start(new MemoryRegistry(aModel({ versions: { 3: 'None' } })));
+    await accept(home, good);
+    await accept(home, from);
+    const isCurrent = () =>
+      statusOf(home.engine).observedGeneration ===
+      (home.engine.document('ml/churn') as ModelPromotion).metadata.generation;
+    expect(isCurrent()).toBe(true);
+    const keys = await home.engine.accept(aListing(to));
+    expect(isCurrent()).toBe(false);
+    for (const key of keys) await settle(home.engine, key);
+    expect([isCurrent(), ready(home.engine)]).toEqual([true, end]);
   });
 });
 

@@ -47,7 +47,7 @@ function pass(registry: MemoryRegistry, { options }: Told = told(), memory: Memo
   const { promotion = spec, reconcileAt, handledAt, remembered = new Map(), signal } = memory;
   const input = {
     promotion: aPromotion(promotion, { reconcileAt }),
-    memory: { records: () => remembered, lastDigest: undefined, handledAt },
+    memory: { records: () => remembered, lastDigest: undefined, handledAt, repairs: new Map() },
     registry,
     owner,
     claimedVersions: new Map<string, string>(),
