@@ -46,8 +46,14 @@ export function openGit(config: GitConfig, scrubber: Scrubber, logger: Logger): 
   const given = config['git-url'];
   if (given === undefined) throw new ConfigError(['--git-url: needed to read from git']);
   const rules = { allowHttp: config['git-allow-http'], allowFile: config['git-allow-file'] };
+  const url = usable(() => parseGitUrl(given, rules), '--git-url: ');
+  if (url.protocol === 'ssh' && config['git-secret'] === undefined) {
+    throw new ConfigError([
+      '--git-secret: needed for ssh, the name of a secret of --secrets-dir with the keys identity and known_hosts',
+    ]);
+  }
   return {
-    url: usable(() => parseGitUrl(given, rules), '--git-url: '),
+    url,
     readCredentials: credentialsReader(config, config['git-secret'], scrubber),
     cacheDir: resolve(config['cache-dir'] ?? join(homedir(), '.cache', 'modelpromotion')),
     logger,
@@ -89,17 +95,16 @@ function credentialsReader(
         cause: error,
       });
     });
-    const [username, password, bearerToken] = [
-      keys.get('username'),
-      keys.get('password'),
-      keys.get('bearerToken'),
-    ];
+    const [username, password] = [keys.get('username'), keys.get('password')];
     if (username !== undefined && password !== undefined) scrubber.addBasic(username, password);
-    return {
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(bearerToken === undefined ? {} : { bearerToken }),
-      ...(keys.has('ca.crt') ? { caFile: folder.path(secret, 'ca.crt') } : {}),
+    const credentials = {
+      username,
+      password,
+      bearerToken: keys.get('bearerToken'),
+      caFile: keys.has('ca.crt') ? folder.path(secret, 'ca.crt') : undefined,
+      identity: keys.get('identity'),
+      knownHosts: keys.get('known_hosts'),
     };
+    return Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== undefined));
   };
 }

@@ -20,7 +20,7 @@ export async function probe(
   caFile: string | undefined,
   signal: AbortSignal,
 ): Promise<ProbeAnswer | undefined> {
-  if (url.protocol === 'file') return undefined;
+  if (url.protocol !== 'http' && url.protocol !== 'https') return undefined;
   const address = new URL(`${url.href.replace(/\/+$/, '')}${ADVERTISEMENT}?service=git-upload-pack`);
   try {
     return await headOfAnswer(address, caFile, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]));

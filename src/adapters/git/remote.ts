@@ -4,12 +4,15 @@ import { type Access, accessTo, type ReadCredentials } from './credentials.ts';
 import { GitExitError, runGit } from './door.ts';
 import { branchNotFound, explain, isRedirect, notGit } from './failures.ts';
 import { probe } from './probe.ts';
+import { placeSshFiles } from './ssh.ts';
 import { branchRef, type GitUrl } from './url.ts';
 
 export interface RemoteOptions {
   readonly url: GitUrl;
   readonly branch: string;
   readonly readCredentials?: ReadCredentials;
+  /** Where files lie that live as long as one call. */
+  readonly cacheDir: string;
   /** The longest time one call may take. Default 60 s. */
   readonly deadlineMs?: number;
 }
@@ -23,14 +26,16 @@ export class Remote {
   /** Fully qualified. */
   readonly ref: string;
   readonly #readCredentials: ReadCredentials;
+  readonly #cacheDir: string;
   readonly #deadlineMs: number;
 
   /** @throws SourceError (Refused) when the branch's name is not one. */
-  constructor({ url, branch, readCredentials, deadlineMs = DEFAULT_DEADLINE_MS }: RemoteOptions) {
+  constructor({ url, branch, readCredentials, cacheDir, deadlineMs = DEFAULT_DEADLINE_MS }: RemoteOptions) {
     this.url = url;
     this.branch = branch;
     this.ref = branchRef(branch);
     this.#readCredentials = readCredentials ?? (() => Promise.resolve({}));
+    this.#cacheDir = cacheDir;
     this.#deadlineMs = deadlineMs;
   }
 
@@ -64,12 +69,14 @@ export class Remote {
     signal: AbortSignal,
   ): Promise<Buffer> {
     const access = accessTo(this.url, await this.#readCredentials());
+    const { sshFiles } = access;
+    await using placed = sshFiles === undefined ? undefined : await placeSshFiles(sshFiles, this.#cacheDir);
     try {
       return await runGit(argv, {
         ...(gitDir !== undefined && { gitDir }),
         config: [...access.config, ...config],
         configFromEnvironment: access.configFromEnvironment,
-        environment: access.environment,
+        environment: { ...access.environment, ...placed?.environment },
         deadlineMs: this.#deadlineMs,
         signal,
       });
@@ -86,7 +93,8 @@ export class Remote {
     }
     if (!(error instanceof GitExitError)) return error;
     const scrubbed = scrub(error, access);
-    if (error.exitCode === NO_SUCH_REF && error.stderr === '') return this.#missingBranch(access, signal);
+    if (error.exitCode === NO_SUCH_REF && !/^(?:fatal|error):/m.test(error.stderr))
+      return this.#missingBranch(access, signal);
     const answer = isRedirect(error) ? await probe(this.url, access.caFile, signal) : undefined;
     return explain(scrubbed, {
       url: this.url,

@@ -171,7 +171,11 @@ describe('a status branch that would do harm', () => {
   });
 
   it('is never the watched branch', async () => {
-    const remote = new Remote({ url: parseGitUrl('https://example.com/m.git'), branch: 'main' });
+    const remote = new Remote({
+      url: parseGitUrl('https://example.com/m.git'),
+      branch: 'main',
+      cacheDir: '/nowhere',
+    });
     expect(
       () => new StatusBranch({ remote, watchedBranch: 'main', installation: 'prod', cacheDir: '/nowhere' }),
     ).toThrow(/main is the watched branch/);
