@@ -2,11 +2,12 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { GitCredentials, ReadCredentials } from '../adapters/git/credentials.ts';
+import { type Proxy, proxyFrom } from '../adapters/git/proxy.ts';
 import { Remote } from '../adapters/git/remote.ts';
 import { StatusBranch } from '../adapters/git/status-branch.ts';
 import { parseGitUrl, type GitUrl } from '../adapters/git/url.ts';
 import { SecretFolder } from '../adapters/secrets/folder.ts';
-import { ConfigError, type Config, type OptionName } from '../config.ts';
+import { ConfigError, environment, type Config, type OptionName } from '../config.ts';
 import { SourceError, type StatusStore } from '../reconcile/ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
@@ -36,6 +37,7 @@ export interface GitAccess {
   readonly url: GitUrl;
   readonly readCredentials: ReadCredentials;
   readonly cacheDir: string;
+  readonly proxy: Proxy;
   readonly logger: Logger;
 }
 
@@ -52,8 +54,11 @@ export function openGit(config: GitConfig, scrubber: Scrubber, logger: Logger): 
       '--git-secret: needed for ssh, the name of a secret of --secrets-dir with the keys identity and known_hosts',
     ]);
   }
+  const proxy = usable(() => proxyFrom(environment()));
+  for (const password of proxy.passwords) scrubber.add(password);
   return {
     url,
+    proxy,
     readCredentials: credentialsReader(config, config['git-secret'], scrubber),
     cacheDir: resolve(config['cache-dir'] ?? join(homedir(), '.cache', 'modelpromotion')),
     logger,

@@ -1,6 +1,7 @@
 /** Manifests on a branch of a git repository, read from the objects of its commits: there is never a checkout. */
 import type { ReadCredentials } from '../adapters/git/credentials.ts';
 import { type GitLogger, Mirror, type Snapshot } from '../adapters/git/mirror.ts';
+import type { Proxy } from '../adapters/git/proxy.ts';
 import { Remote } from '../adapters/git/remote.ts';
 import { SUBMODULE, SYMLINK, type TreeEntry } from '../adapters/git/tree.ts';
 import { type GitUrl, repositoryPath } from '../adapters/git/url.ts';
@@ -18,6 +19,7 @@ export interface GitSourceOptions {
   readonly path: string;
   readonly readCredentials?: ReadCredentials;
   readonly cacheDir: string;
+  readonly proxy?: Proxy;
   /** The longest time one call to the server may take. Default 60 s. */
   readonly deadlineMs?: number;
   readonly logger?: GitLogger;

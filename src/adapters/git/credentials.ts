@@ -1,6 +1,7 @@
 /** How a credential reaches the server: one header, scoped to one repository, through the environment; or a key for ssh. */
 import { SourceError } from '../../reconcile/ports.ts';
 import { Scrubber } from '../../runtime/secrets.ts';
+import type { Proxy } from './proxy.ts';
 import { SSH_ENVIRONMENT, sshFiles, type SshFiles } from './ssh.ts';
 import type { GitUrl } from './url.ts';
 
@@ -37,8 +38,8 @@ const HEADER_VARIABLE = 'MODELPROMOTION_GIT_HEADER';
  * The header goes to this repository's URL only, never to another host, and never stands in a command line.
  * @throws SourceError (Refused) when it would cross a network in clear text, or is not complete.
  */
-export function accessTo(url: GitUrl, credentials: GitCredentials): Access {
-  return url.protocol === 'ssh' ? accessOverSsh(url, credentials) : accessOverHttp(url, credentials);
+export function accessTo(url: GitUrl, credentials: GitCredentials, proxy?: Proxy): Access {
+  return url.protocol === 'ssh' ? accessOverSsh(url, credentials) : accessOverHttp(url, credentials, proxy);
 }
 
 function accessOverSsh(url: GitUrl, credentials: GitCredentials): Access {
@@ -53,7 +54,7 @@ function accessOverSsh(url: GitUrl, credentials: GitCredentials): Access {
   };
 }
 
-function accessOverHttp(url: GitUrl, credentials: GitCredentials): Access {
+function accessOverHttp(url: GitUrl, credentials: GitCredentials, proxy: Proxy | undefined): Access {
   const authorization = authorizationHeader(credentials);
   if (authorization !== undefined && !url.mayCarryCredentials) throw clearText(url);
   return {
@@ -62,12 +63,13 @@ function accessOverHttp(url: GitUrl, credentials: GitCredentials): Access {
       authorization === undefined ? [] : [`http.${url.href}.extraHeader=${HEADER_VARIABLE}`],
     environment: {
       GIT_ALLOW_PROTOCOL: url.protocol,
+      ...proxy?.environment,
       ...(authorization !== undefined && { [HEADER_VARIABLE]: `Authorization: ${authorization}` }),
     },
     caFile: credentials.caFile,
     sshFiles: undefined,
     authenticated: authorization !== undefined,
-    scrubber: scrubberOf(credentials),
+    scrubber: scrubberOf(credentials, proxy?.passwords),
   };
 }
 
@@ -96,8 +98,12 @@ function authorizationHeader({
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-function scrubberOf({ username = '', password, bearerToken }: GitCredentials): Scrubber {
+function scrubberOf(
+  { username = '', password, bearerToken }: GitCredentials,
+  others: readonly string[] = [],
+): Scrubber {
   const scrubber = new Scrubber();
+  for (const secret of others) scrubber.add(secret);
   if (password !== undefined) scrubber.addBasic(username, password);
   if (bearerToken !== undefined) scrubber.add(bearerToken);
   return scrubber;

@@ -9,6 +9,8 @@ export interface FailureContext {
   readonly authenticated: boolean;
   readonly deadlineMs: number;
   readonly redirectTarget?: string | undefined;
+  /** Host and port of the proxies of our environment, as curl names them. */
+  readonly proxies?: readonly string[];
 }
 
 interface Explanation {
@@ -74,10 +76,43 @@ const OF_SSH: readonly Explanation[] = [
   },
 ];
 
+const OF_PROXIES: readonly Explanation[] = [
+  {
+    pattern: /(?:response|returned error:|HTTP code) 407/,
+    reason: 'AccessDenied',
+    say: () =>
+      'The proxy of HTTP_PROXY or HTTPS_PROXY did not accept our credential. It belongs into the address: http://user:password@host:port',
+  },
+  {
+    pattern: /Could not resolve proxy: (\S+)/,
+    reason: 'Unreachable',
+    say: (_, host) => `The proxy ${host} of HTTP_PROXY or HTTPS_PROXY is unknown to the name service`,
+  },
+  {
+    pattern: /CONNECT tunnel failed, response (\d+)|HTTP code (\d+) from proxy/,
+    reason: 'Unreachable',
+    say: ({ url }, status) => `The proxy of HTTPS_PROXY does not connect to ${url.host} (${status})`,
+  },
+  {
+    pattern: /Proxy CONNECT aborted/,
+    reason: 'Unreachable',
+    say: () => 'The proxy of HTTPS_PROXY broke off the connection',
+  },
+  {
+    pattern: /Failed to connect to (\S+ port \d+)/,
+    reason: 'Unreachable',
+    say: ({ url, proxies = [] }, address) =>
+      proxies.includes(address)
+        ? `The proxy of HTTP_PROXY or HTTPS_PROXY (${address}) does not accept connections`
+        : `${url.host} does not accept connections`,
+  },
+];
+
 /** In this order: the first that matches what git printed. `detail` is the pattern's first group. */
 export const EXPLANATIONS: readonly Explanation[] = [
   { pattern: DISK_FULL, reason: 'CacheUnusable', say: () => FULL },
   ...OF_SSH,
+  ...OF_PROXIES,
   {
     pattern: /could not read (?:Username|Password)|Authentication failed/,
     reason: 'AccessDenied',
@@ -115,8 +150,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     say: ({ url }) => `The host of ${url.href} is unknown to the name service`,
   },
   {
-    pattern:
-      /Failed to connect|Connection refused|Couldn't connect to server|No route to host|Network is unreachable/,
+    pattern: /Connection refused|Couldn't connect to server|No route to host|Network is unreachable/,
     reason: 'Unreachable',
     say: ({ url }) => `${url.host} does not accept connections`,
   },

@@ -27,7 +27,7 @@ export function explain(error: GitExitError, context: FailureContext): SourceErr
   }
   for (const { pattern, reason, say } of EXPLANATIONS) {
     const match = pattern.exec(error.stderr);
-    if (match !== null) return failure(reason, say(context, match[1] ?? ''), error);
+    if (match !== null) return failure(reason, say(context, match[1] ?? match[2] ?? ''), error);
   }
   return unexplained(error);
 }

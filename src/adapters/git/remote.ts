@@ -3,7 +3,8 @@ import { SourceError } from '../../reconcile/ports.ts';
 import { type Access, accessTo, type ReadCredentials } from './credentials.ts';
 import { GitExitError, runGit } from './door.ts';
 import { branchNotFound, explain, isRedirect, notGit } from './failures.ts';
-import { probe } from './probe.ts';
+import { probe, type ProbeAnswer } from './probe.ts';
+import type { Proxy } from './proxy.ts';
 import { placeSshFiles } from './ssh.ts';
 import { branchRef, type GitUrl } from './url.ts';
 
@@ -13,9 +14,14 @@ export interface RemoteOptions {
   readonly readCredentials?: ReadCredentials;
   /** Where files lie that live as long as one call. */
   readonly cacheDir: string;
+  /** On the way to servers that speak http or https. */
+  readonly proxy?: Proxy;
   /** The longest time one call may take. Default 60 s. */
   readonly deadlineMs?: number;
 }
+
+/** What the server answers to a plain request. */
+type Ask = () => Promise<ProbeAnswer | undefined>;
 
 const DEFAULT_DEADLINE_MS = 60_000;
 const NO_SUCH_REF = 2;
@@ -27,15 +33,24 @@ export class Remote {
   readonly ref: string;
   readonly #readCredentials: ReadCredentials;
   readonly #cacheDir: string;
+  readonly #proxy: Proxy | undefined;
   readonly #deadlineMs: number;
 
   /** @throws SourceError (Refused) when the branch's name is not one. */
-  constructor({ url, branch, readCredentials, cacheDir, deadlineMs = DEFAULT_DEADLINE_MS }: RemoteOptions) {
+  constructor({
+    url,
+    branch,
+    readCredentials,
+    cacheDir,
+    proxy,
+    deadlineMs = DEFAULT_DEADLINE_MS,
+  }: RemoteOptions) {
     this.url = url;
     this.branch = branch;
     this.ref = branchRef(branch);
     this.#readCredentials = readCredentials ?? (() => Promise.resolve({}));
     this.#cacheDir = cacheDir;
+    this.#proxy = proxy;
     this.#deadlineMs = deadlineMs;
   }
 
@@ -68,7 +83,7 @@ export class Remote {
     { gitDir, config = [] }: { gitDir?: string; config?: readonly string[] },
     signal: AbortSignal,
   ): Promise<Buffer> {
-    const access = accessTo(this.url, await this.#readCredentials());
+    const access = accessTo(this.url, await this.#readCredentials(), this.#proxy);
     const { sshFiles } = access;
     await using placed = sshFiles === undefined ? undefined : await placeSshFiles(sshFiles, this.#cacheDir);
     try {
@@ -81,11 +96,18 @@ export class Remote {
         signal,
       });
     } catch (error) {
-      throw await this.#forPeople(error, access, signal);
+      const service = argv[0] === 'push' ? 'git-receive-pack' : 'git-upload-pack';
+      throw await this.#forPeople(error, access, () =>
+        probe(
+          this.url,
+          { service, caFile: access.caFile, proxyEnvironment: this.#proxy?.environment },
+          signal,
+        ),
+      );
     }
   }
 
-  async #forPeople(error: unknown, access: Access, signal: AbortSignal): Promise<unknown> {
+  async #forPeople(error: unknown, access: Access, ask: Ask): Promise<unknown> {
     if (isMissingProgram(error)) {
       return new SourceError('Unreachable', 'The program git is not installed on this machine.', {
         cause: error,
@@ -94,20 +116,21 @@ export class Remote {
     if (!(error instanceof GitExitError)) return error;
     const scrubbed = scrub(error, access);
     if (error.exitCode === NO_SUCH_REF && !/^(?:fatal|error):/m.test(error.stderr))
-      return this.#missingBranch(access, signal);
-    const answer = isRedirect(error) ? await probe(this.url, access.caFile, signal) : undefined;
+      return this.#missingBranch(ask);
+    const answer = isRedirect(error) ? await ask() : undefined;
     return explain(scrubbed, {
       url: this.url,
       branch: this.branch,
       authenticated: access.authenticated,
       deadlineMs: this.#deadlineMs,
       redirectTarget: answer?.redirectTarget,
+      proxies: this.#proxy?.hosts ?? [],
     });
   }
 
   /** git reads a web page as a repository without any branch. */
-  async #missingBranch(access: Access, signal: AbortSignal): Promise<SourceError> {
-    const answer = await probe(this.url, access.caFile, signal);
+  async #missingBranch(ask: Ask): Promise<SourceError> {
+    const answer = await ask();
     return answer?.isWebPage === true ? notGit(this.url) : branchNotFound(this);
   }
 }

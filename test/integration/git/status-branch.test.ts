@@ -1,12 +1,13 @@
 /** Statuses on a branch of a real server, with other writers around. */
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { Remote } from '../../../src/adapters/git/remote.ts';
 import { StatusBranch } from '../../../src/adapters/git/status-branch.ts';
 import { parseGitUrl } from '../../../src/adapters/git/url.ts';
 import type { GitUser } from '../../../src/cli/quickstart/git-server.ts';
-import { gitWorld, type GitWorld, never } from './world.ts';
+import { gitWorld, type GitWorld, listen, never, promotion } from './world.ts';
 
 const BRANCH = 'modelpromotion/status';
 const MESSAGE = 'Update 2 statuses\n\nModelPromotion-Revision: main@sha1:0123\n';
@@ -154,6 +155,68 @@ describe('a push that the server refuses', () => {
       message: expect.stringContaining('The credential lacks the right'),
     });
     expect(await store.read(never)).toEqual(new Map([['a.yaml', '1']]));
+  });
+});
+
+describe('a push', () => {
+  it('that is redirected goes nowhere, and its target is named', async () => {
+    await using world = await gitWorld();
+    const headers: (string | undefined)[] = [];
+    await using other = await listen((request, response) => {
+      headers.push(request.headers.authorization);
+      response.writeHead(404).end();
+    });
+    const origin = new URL(world.url).origin;
+    await using redirecting = await listen(async (request, response) => {
+      if (request.url?.includes('receive-pack') === true) {
+        response.writeHead(307, { location: `${other.url}${request.url}` }).end();
+        return;
+      }
+      const body = request.method === 'POST' ? await buffer(request) : undefined;
+      const { 'content-type': type = '', 'git-protocol': protocol = '' } = request.headers;
+      const answer = await fetch(`${origin}${request.url}`, {
+        method: request.method ?? 'GET',
+        headers: { 'content-type': type, 'git-protocol': String(protocol) },
+        ...(body && { body: new Uint8Array(body) }),
+      });
+      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+      response.end(new Uint8Array(await answer.arrayBuffer()));
+    });
+    const store = world.statusBranch({
+      url: `${redirecting.url}/models.git`,
+      readCredentials: () => Promise.resolve({ username: 'bot', password: 'p4ssword' }),
+    });
+    await expect(store.write(new Map([['a.yaml', '1']]), MESSAGE, never)).rejects.toMatchObject({
+      reason: 'Redirected',
+      message: `${redirecting.url}/models.git answers with a redirect (307) to ${other.url}/models.git. Redirects are not followed; configure the address that is right.`,
+    });
+    expect(headers).toEqual([]);
+    expect(await commits(world)).toBe(0);
+  });
+
+  it('goes on with a credential that was rotated, and is the only thing that needs the right to write', async () => {
+    const users: GitUser[] = [
+      { name: 'reader', password: 'r3ad', access: 'read' },
+      { name: 'bot', password: 'old-password', access: 'write' },
+    ];
+    await using world = await gitWorld({ users });
+    await world.repo.commit({ 'a.yaml': promotion('a') });
+    const source = world.source({
+      readCredentials: () => Promise.resolve({ username: 'reader', password: 'r3ad' }),
+    });
+    let password = 'old-password';
+    const store = world.statusBranch({
+      readCredentials: () => Promise.resolve({ username: 'bot', password }),
+    });
+    await source.poll(never);
+    await store.write(new Map([['a.yaml', '1']]), MESSAGE, never);
+    users[1] = { name: 'bot', password: 'new-password', access: 'write' };
+    const refused = store.write(new Map([['a.yaml', '2']]), MESSAGE, never);
+    await expect(refused).rejects.toMatchObject({ reason: 'AccessDenied' });
+    password = 'new-password';
+    await store.write(new Map([['a.yaml', '2']]), MESSAGE, never);
+    expect(await world.repo.show(BRANCH, 'prod/a.yaml')).toBe('2');
+    expect(await source.poll(never)).toBeUndefined();
   });
 });
 

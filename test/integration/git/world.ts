@@ -4,6 +4,7 @@ import { createServer, request as httpRequest, type RequestListener, type Server
 import type { Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import type { ReadCredentials } from '../../../src/adapters/git/credentials.ts';
+import type { Proxy } from '../../../src/adapters/git/proxy.ts';
 import { Remote } from '../../../src/adapters/git/remote.ts';
 import { StatusBranch } from '../../../src/adapters/git/status-branch.ts';
 import { parseGitUrl } from '../../../src/adapters/git/url.ts';
@@ -22,6 +23,7 @@ interface SourceOptions {
   readonly url?: string;
   readonly deadlineMs?: number;
   readonly readCredentials?: ReadCredentials;
+  readonly proxy?: Proxy;
 }
 
 interface StatusOptions {
@@ -31,6 +33,7 @@ interface StatusOptions {
   readonly url?: string;
   readonly deadlineMs?: number;
   readonly readCredentials?: ReadCredentials;
+  readonly proxy?: Proxy;
 }
 
 export interface GitWorld extends AsyncDisposable {
