@@ -50,7 +50,12 @@ export class GitSource implements Source {
   constructor(options: GitSourceOptions) {
     this.#remote = new Remote(options);
     this.#path = repositoryPath(options.path);
-    this.#mirror = new Mirror({ ...options, remote: this.#remote, maxFileBytes: limits.bytes });
+    this.#mirror = new Mirror({
+      ...options,
+      remote: this.#remote,
+      path: this.#path,
+      maxFileBytes: limits.bytes,
+    });
     const within = this.#path === '' ? '' : `, path ${this.#path}`;
     this.description = `${options.url.href} (branch ${options.branch}${within})`;
   }
@@ -69,6 +74,8 @@ export class GitSource implements Source {
     const entries = await snapshot.tree(this.#path);
     const candidates = entries.filter(isReadable).map(asCandidate);
     checkCount(candidates.length);
+    const read = entries.filter((entry) => isReadable(entry) || isOrdinaryLink(entry));
+    await snapshot.bring([...new Set(read.map(({ oid }) => oid))]);
     const parsed = await this.#parse(candidates, snapshot, signal);
     const results = [
       ...parsed.values().map(({ result }) => result),

@@ -20,6 +20,12 @@ export interface RemoteOptions {
   readonly deadlineMs?: number;
 }
 
+interface CallOptions {
+  readonly gitDir?: string;
+  readonly config?: readonly string[];
+  readonly input?: string;
+}
+
 /** What the server answers to a plain request. */
 type Ask = () => Promise<ProbeAnswer | undefined>;
 
@@ -72,15 +78,16 @@ export class Remote {
    */
   async run(
     argv: readonly string[],
-    { gitDir, config = [] }: { gitDir: string; config?: readonly string[] },
+    { config = [], ...options }: CallOptions & { readonly gitDir: string },
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#call(argv, { gitDir, config: [`remote.origin.url=${this.url.href}`, ...config] }, signal);
+    const origin = `remote.origin.url=${this.url.href}`;
+    await this.#call(argv, { ...options, config: [origin, ...config] }, signal);
   }
 
   async #call(
     argv: readonly string[],
-    { gitDir, config = [] }: { gitDir?: string; config?: readonly string[] },
+    { config = [], ...options }: CallOptions,
     signal: AbortSignal,
   ): Promise<Buffer> {
     const access = accessTo(this.url, await this.#readCredentials(), this.#proxy);
@@ -88,7 +95,7 @@ export class Remote {
     await using placed = sshFiles === undefined ? undefined : await placeSshFiles(sshFiles, this.#cacheDir);
     try {
       return await runGit(argv, {
-        ...(gitDir !== undefined && { gitDir }),
+        ...options,
         config: [...access.config, ...config],
         configFromEnvironment: access.configFromEnvironment,
         environment: { ...access.environment, ...placed?.environment },

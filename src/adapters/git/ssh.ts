@@ -1,7 +1,8 @@
 /** How git logs in over SSH: with the one key of the secret, to a server whose key the secret knows, and nothing else. */
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SourceError } from '../../reconcile/ports.ts';
+import { makeCacheFolder } from './cache-folder.ts';
 import type { GitCredentials } from './credentials.ts';
 import type { GitUrl } from './url.ts';
 
@@ -108,7 +109,7 @@ export async function placeSshFiles(
   cacheDir: string,
 ): Promise<{ readonly environment: Readonly<Record<string, string>> } & AsyncDisposable> {
   const folder = join(cacheDir, 'ssh');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeCacheFolder(folder);
   await removeLeftOvers(folder);
   const place = await mkdtemp(join(folder, 'call-'));
   const discard = () => rm(place, { recursive: true, force: true });

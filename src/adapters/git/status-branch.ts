@@ -123,6 +123,8 @@ export class StatusBranch implements StatusStore {
 
   /** Brings the branch here. The base is what was fetched, never what the server announced before. */
   async #fetch<T>(reader: (snapshot: Snapshot) => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+    // What is read here counts from now on, so nobody else may be writing.
+    await this.#mirror.own();
     try {
       const tip = await this.#remote.tip(signal);
       const [sha, result] = await this.#mirror.read(

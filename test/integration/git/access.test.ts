@@ -28,7 +28,7 @@ describe('a repository that wants a credential', () => {
     const readCredentials = () => Promise.resolve({ username: 'reader', password: CANARY });
     const listing = await world.source({ readCredentials }).poll(never);
     expect(listing?.promotions).toHaveLength(1);
-    expect(world.requests).toHaveLength(5);
+    expect(world.requests).toHaveLength(4);
   });
 
   it('is read on when the credential was rotated', async () => {

@@ -60,6 +60,11 @@ describe('what git says, for people', () => {
       'Unreachable',
       /too slowly/,
     ],
+    [
+      'fatal: write error: No space left on device',
+      'Unreachable',
+      /no space left on the disk of --cache-dir/,
+    ],
     [`${UNABLE}Empty reply from server`, 'Unreachable', /broke off/],
   ])('%s', (stderr, reason, sentence) => {
     expect(explain(said(stderr), CONTEXT)).toMatchObject({
