@@ -133,6 +133,13 @@ export class Mirror {
     await localGit(argv, { directory: dirname(this.gitDir), signal });
   }
 
+  /** Makes an empty mirror in place of whatever there is. */
+  async renew(shaLength: number | undefined, signal: AbortSignal): Promise<void> {
+    await this.own();
+    await this.#discard();
+    await this.prepare(shaLength, signal);
+  }
+
   /**
    * Whether the next fetch will start afresh: every fetch adds a pack, every commit of ours loose objects, and a new
    * mirror is cheaper than tidying up.

@@ -72,6 +72,13 @@ export class Remote {
     return sha;
   }
 
+  /** How long the names of commits are, told by the first of these refs that exists. @throws SourceError */
+  async shaLength(refs: readonly string[], signal: AbortSignal): Promise<number | undefined> {
+    const argv = ['ls-remote', '--end-of-options', this.url.href, ...refs];
+    const output = await this.#call(argv, {}, signal);
+    return /^[0-9a-f]{40,64}(?=\t)/.exec(output.toString())?.[0].length;
+  }
+
   /**
    * `git fetch` or `git push` from a mirror, which knows this repository as `origin` for the time of the call.
    * @throws SourceError, with the scrubbed GitExitError as its cause.

@@ -114,11 +114,26 @@ describe('the status branch', () => {
     const store = world.statusBranch();
     await store.write(new Map([['a.yaml', '1']]), MESSAGE, never);
     await world.repo.deleteBranch(BRANCH);
-    await store.write(new Map([['b.yaml', '1']]), MESSAGE, never);
+    // Removals alone make no branch, so what was lost is told by the next write.
+    expect(await store.write(new Map([['a.yaml', null]]), MESSAGE, never)).toBe('written');
+    expect(await store.write(new Map([['b.yaml', '1']]), MESSAGE, never)).toBe('anew');
+    expect(await store.write(new Map([['b.yaml', '2']]), MESSAGE, never)).toBe('written');
     expect(await files(world)).toEqual(['prod/b.yaml']);
     await world.repo.commit({ 'prod/x.yaml': 'x' }, { branch: BRANCH, rewrite: true });
-    await store.write(new Map([['b.yaml', '2']]), MESSAGE, never);
+    expect(await store.write(new Map([['b.yaml', '3']]), MESSAGE, never)).toBe('written');
     expect(await files(world)).toEqual(['prod/b.yaml', 'prod/x.yaml']);
+  });
+
+  it('is made in the format of its repository', async () => {
+    await using world = await gitWorld({ objectFormat: 'sha256' });
+    const store = world.statusBranch();
+    await world.repo.commit({ 'a.yaml': promotion('a') });
+    expect(await store.read(never)).toEqual(new Map());
+    for (const text of ['1', '2']) await store.write(new Map([['a.yaml', text]]), MESSAGE, never);
+    expect(await world.repo.tip(BRANCH)).toHaveLength(64);
+    expect(await world.statusBranch({ cache: 'other' }).read(never)).toEqual(new Map([['a.yaml', '2']]));
+    await world.repo.deleteBranch(BRANCH);
+    expect(await store.write(new Map([['b.yaml', '1']]), MESSAGE, never)).toBe('anew');
   });
 
   it('is written on when our mirror of it was lost', async () => {
