@@ -1,9 +1,9 @@
-/** The built program, started twice on one cache folder. */
+/** The built program with what goes wrong around its mirror and its status branch. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { eventually, modelpromotion } from '../../support/program.ts';
-import { install, promotion, type Installation } from '../e2e/installation.ts';
+import { install, promotion, STATUS_BRANCH, type Installation } from '../e2e/installation.ts';
 
 const CANNOT_READ = 'the source cannot be read; what was declared last still holds';
 
@@ -65,5 +65,36 @@ describe('a second controller on one cache folder', () => {
     const waited = await modelpromotion(['wait', 'churn', ...options, '--timeout', '30s']);
     expect(waited).toMatchObject({ code: 0, stdout: expect.stringContaining('default/churn: UpToDate') });
     expect((await daemon.status()).source.failure).toBeUndefined();
+  });
+});
+
+describe('a status branch that somebody deleted', () => {
+  it('gets the statuses of all promotions again, with their history, when one of them changes', async () => {
+    await using place = await install();
+    const model = uniqueModel('deleted');
+    await rest(sharedMlflow()).seed(model, 3);
+    const champion = (version: string) => ({ model, aliases: [{ name: 'champion', version }] });
+    const production = (version: string) => ({ model, stages: [{ name: 'Production', version }] });
+    await place.commit({
+      'a.yaml': promotion('a', champion('1')),
+      'b.yaml': promotion('b', production('1')),
+    });
+    await using daemon = await place.start();
+    await daemon.settled('default/a', 'UpToDate');
+    await daemon.settled('default/b', 'UpToDate');
+    await eventually(async () => {
+      await place.statusFile('default/a');
+      await place.statusFile('default/b');
+    });
+    await place.repo.deleteBranch(STATUS_BRANCH);
+    const commit = await place.commit({ 'b.yaml': promotion('b', production('2')) });
+    const b = await daemon.settled('default/b', 'UpToDate', commit);
+    await daemon.logged('the status branch was gone; all statuses are written again');
+    const a = await daemon.promotion('default/a');
+    expect(a?.status?.history).toHaveLength(1);
+    await eventually(async () => {
+      expect(await place.statusFile('default/a')).toEqual(a);
+      expect(await place.statusFile('default/b')).toEqual(b);
+    });
   });
 });
