@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SourceError } from '../../reconcile/ports.ts';
 import { makeCacheFolder } from './cache-folder.ts';
+import { printable } from './explanations.ts';
 import { cacheFailure } from './failures.ts';
 
 /** Who holds a lock, as it says itself. */
@@ -129,8 +130,9 @@ function ask(path: string): Promise<Holder | undefined | 'nobody'> {
 
 function parseHolder(text: string): Holder | undefined {
   try {
-    const { id, pid, host, since } = JSON.parse(text) as Holder;
-    return { id: String(id), pid: Number(pid), host: String(host), since: String(since) };
+    const told = JSON.parse(text) as Record<keyof Holder, unknown>;
+    const say = (field: keyof Holder) => printable(String(told[field]));
+    return { id: say('id'), pid: Number(told.pid), host: say('host'), since: say('since') };
   } catch {
     return undefined;
   }

@@ -14,7 +14,7 @@ export interface StatusWriterOptions {
   readonly store: StatusStore;
   /** The document of a key as it stands; undefined when there is none any more. */
   readonly documentOf: (key: string) => unknown;
-  /** All that have a document. */
+  /** Of all promotions. */
   readonly keys: () => Iterable<string>;
   /** Resolves when no promotion is being handled. */
   readonly idle: () => Promise<void>;
@@ -26,6 +26,8 @@ export interface StatusWriterOptions {
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #dirty = new Set<string>();
+  /** Whatever was ever due, such as what is still to be released and declared no more. */
+  readonly #known = new Set<string>();
   #wake: (() => void) | undefined;
 
   constructor(options: StatusWriterOptions) {
@@ -35,6 +37,7 @@ export class StatusWriter {
   /** The status of this key is to be written. */
   changed(key: string): void {
     this.#dirty.add(key);
+    this.#known.add(key);
     this.#wake?.();
   }
 
@@ -78,7 +81,7 @@ export class StatusWriter {
   /** What is there no more is written again, with its history. */
   #writeAll(signal: AbortSignal): Promise<boolean> {
     this.#options.logger.warn({}, 'the status branch was gone; all statuses are written again');
-    for (const key of this.#options.keys()) this.#dirty.add(key);
+    for (const key of [...this.#known, ...this.#options.keys()]) this.#dirty.add(key);
     return this.flush(signal);
   }
 

@@ -64,7 +64,7 @@ describe('a branch', () => {
     await world.repo.commit({ 'b.yaml': promotion('b') });
     world.requests.length = 0;
     expect(names(await source.poll(never))).toEqual(['a.yaml: a', 'b.yaml: b']);
-    expect(world.requests).toEqual(Array(2).fill(CALL).flat());
+    expect(world.requests).toEqual([...CALL, ...CALL]);
     world.requests.length = 0;
     expect(names(await world.source().poll(never))).toEqual(['a.yaml: a', 'b.yaml: b']);
     expect(world.requests).toHaveLength(2);

@@ -1,7 +1,7 @@
 /** Statuses on a branch of a real server, with other writers around. */
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
 import { dirname, join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { Remote } from '../../../src/adapters/git/remote.ts';
 import { StatusBranch } from '../../../src/adapters/git/status-branch.ts';
@@ -182,20 +182,17 @@ describe('a push', () => {
       response.writeHead(404).end();
     });
     const origin = new URL(world.url).origin;
-    await using redirecting = await listen(async (request, response) => {
+    await using redirecting = await listen((request, response) => {
       if (request.url?.includes('receive-pack') === true) {
         response.writeHead(307, { location: `${other.url}${request.url}` }).end();
         return;
       }
-      const body = request.method === 'POST' ? await buffer(request) : undefined;
-      const { 'content-type': type = '', 'git-protocol': protocol = '' } = request.headers;
-      const answer = await fetch(`${origin}${request.url}`, {
-        method: request.method ?? 'GET',
-        headers: { 'content-type': type, 'git-protocol': String(protocol) },
-        ...(body && { body: new Uint8Array(body) }),
+      const { method, url, headers } = request;
+      const outgoing = httpRequest(`${origin}${url}`, { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 0, answer.headers);
+        answer.pipe(response);
       });
-      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
-      response.end(new Uint8Array(await answer.arrayBuffer()));
+      request.pipe(outgoing);
     });
     const store = world.statusBranch({
       url: `${redirecting.url}/models.git`,

@@ -60,11 +60,7 @@ describe('what git says, for people', () => {
       'Unreachable',
       /too slowly/,
     ],
-    [
-      'fatal: write error: No space left on device',
-      'Unreachable',
-      /no space left on the disk of --cache-dir/,
-    ],
+    ['fatal: write error: No space left on device', 'CacheUnusable', /disk that holds --cache-dir is full/],
     [`${UNABLE}Empty reply from server`, 'Unreachable', /broke off/],
   ])('%s', (stderr, reason, sentence) => {
     expect(explain(said(stderr), CONTEXT)).toMatchObject({
