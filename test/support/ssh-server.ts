@@ -1,6 +1,9 @@
 /** A real SSH server on loopback that runs git for those whose key it knows, as forges do. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import ssh2, { type AuthContext, type Connection, type ServerChannel } from 'ssh2';
 import { FROZEN_ENVIRONMENT } from '../../src/adapters/git/environment.ts';
 
@@ -39,10 +42,15 @@ export interface SshServer extends AsyncDisposable {
 }
 
 /** @param passphrase encrypts the private key */
-export function sshKey(passphrase?: string): SshKey {
-  return passphrase === undefined
-    ? ssh2.utils.generateKeyPairSync('ed25519')
-    : ssh2.utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-cbc', rounds: 16 });
+export function sshKey(passphrase = ''): SshKey {
+  const folder = mkdtempSync(join(tmpdir(), 'modelpromotion-key-'));
+  const file = join(folder, 'key');
+  try {
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', passphrase, '-C', '', '-f', file]);
+    return { private: readFileSync(file, 'utf8'), public: readFileSync(`${file}.pub`, 'utf8').trim() };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 export async function startSshServer(options: SshServerOptions): Promise<SshServer> {

@@ -65,6 +65,17 @@ export class Remote {
    * @throws SourceError; BranchNotFound when the repository is there and the branch is not.
    */
   async tip(signal: AbortSignal): Promise<string> {
+    try {
+      return await this.#ask(signal);
+    } catch (error) {
+      if (!(error instanceof SourceError) || error.reason !== 'BranchNotFound') throw error;
+    }
+    // A page that a gateway sends once passes for a repository without branches, so absence is asked for twice.
+    await this.#ask(signal);
+    throw notGit(this.url);
+  }
+
+  async #ask(signal: AbortSignal): Promise<string> {
     const argv = ['ls-remote', '--refs', '--exit-code', '--end-of-options', this.url.href, this.ref];
     const output = await this.#call(argv, {}, signal);
     const [sha = '', ref] = output.toString().trimEnd().split('\t');

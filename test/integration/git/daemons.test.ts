@@ -1,8 +1,9 @@
 /** The built program with what goes wrong around its mirror and its status branch. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { eventually, modelpromotion } from '../../support/program.ts';
+import { sshKey, startSshServer } from '../../support/ssh-server.ts';
 import { install, promotion, STATUS_BRANCH, type Installation } from '../e2e/installation.ts';
 
 const CANNOT_READ = 'the source cannot be read; what was declared last still holds';
@@ -95,6 +96,33 @@ describe('a status branch that somebody deleted', () => {
     await eventually(async () => {
       expect(await place.statusFile('default/a')).toEqual(a);
       expect(await place.statusFile('default/b')).toEqual(b);
+    });
+  });
+});
+
+describe('a repository over ssh', () => {
+  it('is watched, and gets its statuses, with a secret as Kubernetes mounts it', async () => {
+    await using place = await install();
+    const commit = await declared(place);
+    const key = sshKey();
+    await using server = await startSshServer({
+      root: dirname(place.repo.directory),
+      users: [{ key, access: 'write' }],
+    });
+    await place.writeSecret('deploy-key', { identity: key.private, known_hosts: server.knownHosts });
+    const url = `${server.url}/models.git`;
+    await using daemon = await place.start(['--git-url', url, '--git-secret', 'deploy-key']);
+    await daemon.settled('default/churn', 'UpToDate', commit);
+    const before = await daemon.promotion('default/churn');
+    await eventually(async () => expect(await place.statusFile('default/churn')).toEqual(before));
+    expect((await daemon.status()).source.description).toContain(url);
+    expect(daemon.output()).not.toContain(key.private.split('\n')[2]);
+    await daemon.stop();
+
+    const options = [...place.gitOptions('deploy-key'), '--git-url', url];
+    expect(await modelpromotion(['status', ...options])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('default/churn'),
     });
   });
 });

@@ -5,7 +5,16 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openRepo, type TestRepo } from '../../support/git-repo.ts';
-import { gitWorld, type GitWorld, never, promotion, proxy, type WorldOptions } from './world.ts';
+import {
+  gitWorld,
+  type GitWorld,
+  listen,
+  never,
+  promotion,
+  proxy,
+  type WorldOptions,
+  relay,
+} from './world.ts';
 
 const OTHERS = 2_500;
 const OURS = 20;
@@ -145,6 +154,22 @@ describe('a huge repository of which little is ours', () => {
       expect(questions(world)).toBe(2);
     },
   );
+
+  it('comes whole from a server of the first protocol, which gives out no single files', async () => {
+    await using world = await hugeWorld();
+    const origin = new URL(world.url).origin;
+    await using old = await listen((request, response) => {
+      const { 'git-protocol': _version, ...older } = request.headers;
+      relay(origin, request, response, older);
+    });
+    const source = world.source({ url: `${old.url}/models.git`, path: 'models' });
+    expect((await source.poll(never))?.promotions).toHaveLength(OURS);
+    const { blob = 0 } = await held(world);
+    expect(blob).toBeGreaterThan(OTHERS);
+    await world.repo.commit({ 'models/m3.yaml': promotion('m3', '4') });
+    expect((await source.poll(never))?.promotions).toHaveLength(OURS);
+    expect(await held(world)).toMatchObject({ blob: blob + 1 });
+  });
 
   it('comes whole, and too large a file not at all, where single files take too long', async () => {
     await using world = await hugeWorld();

@@ -1,6 +1,5 @@
 /** The way to the server: TLS with an authority of one's own, and the proxies of our environment. */
 import { writeFile } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -9,7 +8,7 @@ import type { GitCredentials } from '../../../src/adapters/git/credentials.ts';
 import { proxyFrom } from '../../../src/adapters/git/proxy.ts';
 import { certificate, type Certificate } from '../../support/certificate.ts';
 import { startForwardProxy } from '../../support/forward-proxy.ts';
-import { commandLines, gitWorld, type GitWorld, listen, never, promotion, start } from './world.ts';
+import { commandLines, gitWorld, type GitWorld, listen, never, promotion, start, relay } from './world.ts';
 
 const PASSWORD = 'pr0xy-p@ss/word';
 
@@ -29,12 +28,7 @@ async function tlsWorld(): Promise<TlsWorld> {
       response.writeHead(301, { location: `https://new.example.com${request.url}` }).end();
       return;
     }
-    const { method, headers } = request;
-    const outgoing = httpRequest(`${origin}${request.url}`, { method, headers }, (incoming) => {
-      response.writeHead(incoming.statusCode ?? 0, incoming.headers);
-      incoming.pipe(response);
-    });
-    request.pipe(outgoing);
+    relay(origin, request, response);
   });
   const port = await start(server);
   onTestFinished(() => {

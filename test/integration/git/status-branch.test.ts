@@ -1,13 +1,12 @@
 /** Statuses on a branch of a real server, with other writers around. */
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Remote } from '../../../src/adapters/git/remote.ts';
 import { StatusBranch } from '../../../src/adapters/git/status-branch.ts';
 import { parseGitUrl } from '../../../src/adapters/git/url.ts';
 import type { GitUser } from '../../../src/cli/quickstart/git-server.ts';
-import { gitWorld, type GitWorld, listen, never, promotion } from './world.ts';
+import { gitWorld, type GitWorld, listen, never, promotion, relay } from './world.ts';
 
 const BRANCH = 'modelpromotion/status';
 const MESSAGE = 'Update 2 statuses\n\nModelPromotion-Revision: main@sha1:0123\n';
@@ -187,12 +186,7 @@ describe('a push', () => {
         response.writeHead(307, { location: `${other.url}${request.url}` }).end();
         return;
       }
-      const { method, url, headers } = request;
-      const outgoing = httpRequest(`${origin}${url}`, { method, headers }, (answer) => {
-        response.writeHead(answer.statusCode ?? 0, answer.headers);
-        answer.pipe(response);
-      });
-      request.pipe(outgoing);
+      relay(origin, request, response);
     });
     const store = world.statusBranch({
       url: `${redirecting.url}/models.git`,

@@ -1,6 +1,13 @@
 /** A bare repository behind a real git server, and everything the tests need around it. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer, request as httpRequest, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import type { ReadCredentials } from '../../../src/adapters/git/credentials.ts';
@@ -141,14 +148,24 @@ export function proxy(target: string, hangs: (method: string, count: number) => 
   return listen((request, response) => {
     count += 1;
     if (hangs(request.method ?? '', count)) return;
-    const { method, headers } = request;
-    const forwarded = httpRequest(`${target}${request.url}`, { method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
-    });
-    forwarded.on('error', () => response.destroy());
-    request.pipe(forwarded);
+    relay(target, request, response);
   });
+}
+
+/** Passes a request on to a server, and its answer back. */
+export function relay(
+  target: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  headers = request.headers,
+): void {
+  const { method } = request;
+  const forwarded = httpRequest(`${target}${request.url}`, { method, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 500, answer.headers);
+    answer.pipe(response);
+  });
+  forwarded.on('error', () => response.destroy());
+  request.pipe(forwarded);
 }
 
 /** The command lines of all processes of this machine that contain a text. */
