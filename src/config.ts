@@ -41,7 +41,7 @@ export const OPTIONS = {
   'git-url': {
     type: 'text',
     value: 'URL',
-    help: 'the repository to watch (https; http on loopback or with --git-allow-http)',
+    help: 'the repository to watch (https://host/path or ssh://user@host/path; http on loopback or with --git-allow-http)',
   },
   'git-branch': { type: 'text', default: 'main', value: 'NAME', help: 'the branch to watch' },
   'git-interval': {
@@ -54,7 +54,7 @@ export const OPTIONS = {
   'git-secret': {
     type: 'text',
     value: 'NAME',
-    help: 'secret of --secrets-dir with username and password, or bearerToken, and ca.crt where needed',
+    help: 'secret of --secrets-dir with username and password, or bearerToken, and ca.crt where needed; for ssh with identity and known_hosts',
   },
   'git-allow-http': { type: 'switch', help: 'send credentials over plain http to other hosts too' },
   'git-allow-file': { type: 'switch', help: 'allow file:// repositories' },

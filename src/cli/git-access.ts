@@ -2,11 +2,12 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { GitCredentials, ReadCredentials } from '../adapters/git/credentials.ts';
+import { type Proxy, proxyFrom } from '../adapters/git/proxy.ts';
 import { Remote } from '../adapters/git/remote.ts';
 import { StatusBranch } from '../adapters/git/status-branch.ts';
 import { parseGitUrl, type GitUrl } from '../adapters/git/url.ts';
 import { SecretFolder } from '../adapters/secrets/folder.ts';
-import { ConfigError, type Config, type OptionName } from '../config.ts';
+import { ConfigError, environment, type Config, type OptionName } from '../config.ts';
 import { SourceError, type StatusStore } from '../reconcile/ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
@@ -36,6 +37,7 @@ export interface GitAccess {
   readonly url: GitUrl;
   readonly readCredentials: ReadCredentials;
   readonly cacheDir: string;
+  readonly proxy: Proxy;
   readonly logger: Logger;
 }
 
@@ -46,8 +48,17 @@ export function openGit(config: GitConfig, scrubber: Scrubber, logger: Logger): 
   const given = config['git-url'];
   if (given === undefined) throw new ConfigError(['--git-url: needed to read from git']);
   const rules = { allowHttp: config['git-allow-http'], allowFile: config['git-allow-file'] };
+  const url = usable(() => parseGitUrl(given, rules), '--git-url: ');
+  if (url.protocol === 'ssh' && config['git-secret'] === undefined) {
+    throw new ConfigError([
+      '--git-secret: needed for ssh, the name of a secret of --secrets-dir with the keys identity and known_hosts',
+    ]);
+  }
+  const proxy = usable(() => proxyFrom(environment()));
+  for (const password of proxy.passwords) scrubber.add(password);
   return {
-    url: usable(() => parseGitUrl(given, rules), '--git-url: '),
+    url,
+    proxy,
     readCredentials: credentialsReader(config, config['git-secret'], scrubber),
     cacheDir: resolve(config['cache-dir'] ?? join(homedir(), '.cache', 'modelpromotion')),
     logger,
@@ -89,17 +100,16 @@ function credentialsReader(
         cause: error,
       });
     });
-    const [username, password, bearerToken] = [
-      keys.get('username'),
-      keys.get('password'),
-      keys.get('bearerToken'),
-    ];
+    const [username, password] = [keys.get('username'), keys.get('password')];
     if (username !== undefined && password !== undefined) scrubber.addBasic(username, password);
-    return {
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(bearerToken === undefined ? {} : { bearerToken }),
-      ...(keys.has('ca.crt') ? { caFile: folder.path(secret, 'ca.crt') } : {}),
+    const credentials = {
+      username,
+      password,
+      bearerToken: keys.get('bearerToken'),
+      caFile: keys.has('ca.crt') ? folder.path(secret, 'ca.crt') : undefined,
+      identity: keys.get('identity'),
+      knownHosts: keys.get('known_hosts'),
     };
+    return Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== undefined));
   };
 }

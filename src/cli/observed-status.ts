@@ -1,4 +1,7 @@
 /** Reading what a controller says: from its `GET /status`, or from the status branch when there is no server to ask. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeCacheFolder } from '../adapters/git/cache-folder.ts';
 import { isFields } from '../api/fields.ts';
 import type { ModelPromotionStatus } from '../api/generated/types.ts';
 import type { Problem } from '../api/listing.ts';
@@ -43,12 +46,20 @@ export interface ObservedStatus {
   readonly document: unknown;
 }
 
-/** @throws Error with a sentence that says what to do */
-export async function readStatus(
+export interface StatusReader extends AsyncDisposable {
+  /** @throws Error with a sentence that says what to do */
+  read(signal: AbortSignal): Promise<ObservedStatus>;
+}
+
+/** To be opened with `await using`. */
+export async function openStatus(
   config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>,
-  signal: AbortSignal,
-): Promise<ObservedStatus> {
-  return config['git-url'] === undefined ? fromServer(config.server, signal) : fromBranch(config, signal);
+): Promise<StatusReader> {
+  if (config['git-url'] !== undefined) return openBranch(config);
+  return {
+    read: (signal) => fromServer(config.server, signal),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
 }
 
 async function fromServer(server: string, signal: AbortSignal): Promise<ObservedStatus> {
@@ -109,13 +120,22 @@ const HELD = {
   UnreadableFile: 'a file cannot be read, so nothing is removed at this revision',
 } as const;
 
-async function fromBranch(
-  config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>,
-  signal: AbortSignal,
-): Promise<ObservedStatus> {
+/** With a mirror of its own, since that of a controller on this machine is in use. */
+async function openBranch(config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>): Promise<StatusReader> {
   const { logger, scrubber } = openOutput(config);
-  const store = openStatusBranch(config, openGit(config, scrubber, logger), scrubber);
-  const files = (await store?.read(signal)) ?? new Map<string, string>();
+  const git = openGit(config, scrubber, logger);
+  await makeCacheFolder(git.cacheDir);
+  const cacheDir = await mkdtemp(join(git.cacheDir, 'command-'));
+  const store = openStatusBranch(config, { ...git, cacheDir }, scrubber);
+  return {
+    async read(signal) {
+      return fromFiles((await store?.read(signal)) ?? new Map<string, string>());
+    },
+    [Symbol.asyncDispose]: () => rm(cacheDir, { recursive: true, force: true }),
+  };
+}
+
+function fromFiles(files: ReadonlyMap<string, string>): ObservedStatus {
   const documents = [...files]
     .flatMap(([path, text]) => readStatusFile(path, text) ?? [])
     .flatMap(({ key, document }) => (isFormerKey(key) ? [] : (document ?? [])));

@@ -82,6 +82,7 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
       : new StatusWriter({
           store: home.store,
           documentOf: (key) => engine.document(key),
+          keys: () => engine.keys(),
           idle: () => queue.idle(),
           revision: () => engine.catalog.revision,
           logger,

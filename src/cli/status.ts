@@ -2,7 +2,7 @@
 import type { Config, OptionName } from '../config.ts';
 import { toYaml } from '../api/yaml.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { messageOf, readStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion } from './observed-status.ts';
+import { messageOf, openStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion } from './observed-status.ts';
 import { markdownTable, table } from './render/table.ts';
 import { print, tell } from './terminal.ts';
 
@@ -15,7 +15,8 @@ export async function status(
   config: Config<(typeof STATUS_OPTIONS)[number]>,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const observed = await readStatus(config, signal);
+  await using reader = await openStatus(config);
+  const observed = await reader.read(signal);
   const promotions = select(observed.promotions, names);
   const { output } = config;
   const data =

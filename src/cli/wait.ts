@@ -4,10 +4,11 @@ import { sleep } from '../runtime/time.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import {
   messageOf,
-  readStatus,
+  openStatus,
   STATUS_SOURCE_OPTIONS,
   type ObservedPromotion,
   type ObservedStatus,
+  type StatusReader,
 } from './observed-status.ts';
 import { find } from './status.ts';
 import { print, tell } from './terminal.ts';
@@ -33,9 +34,10 @@ export async function wait(
     ]);
   }
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(config.timeout)]);
+  await using reader = await openStatus(config);
   let last = '';
   while (!deadline.aborted) {
-    const verdict = await look(names, config, deadline);
+    const verdict = await look(reader, names, config, deadline);
     if (verdict.kind === 'ready') {
       print(verdict.message);
       return EXIT.done;
@@ -57,9 +59,14 @@ interface Verdict {
   readonly message: string;
 }
 
-async function look(names: readonly string[], config: WaitConfig, signal: AbortSignal): Promise<Verdict> {
+async function look(
+  reader: StatusReader,
+  names: readonly string[],
+  config: WaitConfig,
+  signal: AbortSignal,
+): Promise<Verdict> {
   try {
-    return judge(await readStatus(config, signal), names, config.revision);
+    return judge(await reader.read(signal), names, config.revision);
   } catch (error) {
     return { kind: 'waiting', message: error instanceof Error ? error.message : String(error) };
   }

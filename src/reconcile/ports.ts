@@ -33,8 +33,15 @@ export class SourceError extends Error {
 export interface StatusStore {
   /** Every file below this installation's folder, by its path relative to it. */
   read(signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
-  /** Writes (text) and removes (null) all files in one step. Nothing is sent when nothing differs. */
-  write(changes: ReadonlyMap<string, string | null>, message: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Writes (text) and removes (null) all files in one step. Nothing is sent when nothing differs.
+   * `anew` says that all earlier files were gone, which somebody else must have done.
+   */
+  write(
+    changes: ReadonlyMap<string, string | null>,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<'written' | 'anew'>;
 }
 
 /** One model registry, as the engine needs it. Every read that failed is an `unknown` fact, never an absence. */

@@ -1,6 +1,7 @@
 /** Manifests on a branch of a git repository, read from the objects of its commits: there is never a checkout. */
 import type { ReadCredentials } from '../adapters/git/credentials.ts';
 import { type GitLogger, Mirror, type Snapshot } from '../adapters/git/mirror.ts';
+import type { Proxy } from '../adapters/git/proxy.ts';
 import { Remote } from '../adapters/git/remote.ts';
 import { SUBMODULE, SYMLINK, type TreeEntry } from '../adapters/git/tree.ts';
 import { type GitUrl, repositoryPath } from '../adapters/git/url.ts';
@@ -18,6 +19,7 @@ export interface GitSourceOptions {
   readonly path: string;
   readonly readCredentials?: ReadCredentials;
   readonly cacheDir: string;
+  readonly proxy?: Proxy;
   /** The longest time one call to the server may take. Default 60 s. */
   readonly deadlineMs?: number;
   readonly logger?: GitLogger;
@@ -48,7 +50,12 @@ export class GitSource implements Source {
   constructor(options: GitSourceOptions) {
     this.#remote = new Remote(options);
     this.#path = repositoryPath(options.path);
-    this.#mirror = new Mirror({ ...options, remote: this.#remote, maxFileBytes: limits.bytes });
+    this.#mirror = new Mirror({
+      ...options,
+      remote: this.#remote,
+      path: this.#path,
+      maxFileBytes: limits.bytes,
+    });
     const within = this.#path === '' ? '' : `, path ${this.#path}`;
     this.description = `${options.url.href} (branch ${options.branch}${within})`;
   }
@@ -67,6 +74,8 @@ export class GitSource implements Source {
     const entries = await snapshot.tree(this.#path);
     const candidates = entries.filter(isReadable).map(asCandidate);
     checkCount(candidates.length);
+    const read = entries.filter((entry) => isReadable(entry) || isOrdinaryLink(entry));
+    await snapshot.bring([...new Set(read.map(({ oid }) => oid))]);
     const parsed = await this.#parse(candidates, snapshot, signal);
     const results = [
       ...parsed.values().map(({ result }) => result),

@@ -4,14 +4,17 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SourceError } from '../../reconcile/ports.ts';
 import { blobSizes, IncompleteMirror, linksToFolders, readBlobs } from './blobs.ts';
+import { makeCacheFolder } from './cache-folder.ts';
 import { GitExitError, localGit } from './door.ts';
 import { cacheFailure, unexplained, UnexplainedError } from './failures.ts';
+import { type Extent, Fetcher, NotSparse } from './fetcher.ts';
+import { MirrorLock } from './mirror-lock.ts';
 import type { Remote } from './remote.ts';
-import { listTree, type TreeEntry } from './tree.ts';
+import { listTree, SUBMODULE, type TreeEntry } from './tree.ts';
 
 /** What the adapters of git tell about their work. */
 export interface GitLogger {
@@ -26,6 +29,8 @@ export interface MirrorOptions {
   readonly cacheDir: string;
   /** Larger files are left on the server, where it can do that. */
   readonly maxFileBytes: number;
+  /** What is read lies below this path; empty for all of the repository. */
+  readonly path?: string;
   readonly logger?: GitLogger;
 }
 
@@ -36,6 +41,8 @@ export interface Snapshot {
   author(): Promise<string>;
   /** Every entry below a path, in the order of their names. @throws SourceError (Refused) when there are too many. */
   tree(path: string): Promise<TreeEntry[]>;
+  /** Makes sure that these files are here, unless the server keeps them back for their size. Costs one call at most. */
+  bring(oids: readonly string[]): Promise<void>;
   /** The size of each file; undefined for one that the server kept back for its size. */
   sizes(oids: readonly string[]): Promise<Map<string, number | undefined>>;
   /** @param totalBytes the sizes of these files added up */
@@ -44,8 +51,11 @@ export interface Snapshot {
   linksToFolders(paths: readonly string[]): Promise<Set<string>>;
 }
 
-/** Ours alone, so that a name on the server never meets it. */
 const TIP = 'refs/modelpromotion/tip';
+/** Beside more other files than this, ours are fetched alone: they are then not worth the bytes of all the others. */
+const MANY_FILES = 2_000;
+/** Its presence in a mirror says that it holds no file but those that were asked for. */
+const SPARSE = 'modelpromotion-sparse';
 const MAX_PACKS = 100;
 const MAX_AUTHOR_LENGTH = 200;
 /** One of 256 folders of loose objects; git's own limit before it tidies up is 27. */
@@ -55,18 +65,29 @@ const MAX_LOOSE_SAMPLE = 27;
 export class Mirror {
   readonly gitDir: string;
   readonly #remote: Remote;
-  readonly #maxFileBytes: number;
+  readonly #path: string;
+  readonly #fetcher: Fetcher;
   readonly #logger: GitLogger | undefined;
-  #filters = true;
+  readonly #lock: MirrorLock;
+  /** Files that the server kept back for their size. */
+  readonly #withheld = new Set<string>();
+  #maySparse = true;
 
-  constructor({ remote, cacheDir, maxFileBytes, logger }: MirrorOptions) {
+  constructor({ remote, cacheDir, maxFileBytes, path = '', logger }: MirrorOptions) {
     this.#remote = remote;
-    this.#maxFileBytes = maxFileBytes;
+    this.#path = path;
     this.#logger = logger;
     // A mirror lacks what its limit kept back, so another limit is another mirror.
     const identity = [remote.url.href, remote.ref, maxFileBytes].join('\n');
     const hash = createHash('sha256').update(identity).digest('hex').slice(0, 32);
     this.gitDir = join(cacheDir, 'git', hash);
+    this.#fetcher = new Fetcher({ remote, gitDir: this.gitDir, maxFileBytes, ref: TIP, logger });
+    this.#lock = new MirrorLock(cacheDir, hash.slice(0, 16));
+  }
+
+  /** Makes sure that no other process uses the mirror. @throws SourceError (Refused) when one does. */
+  own(): Promise<void> {
+    return this.#lock.hold();
   }
 
   /**
@@ -79,7 +100,8 @@ export class Mirror {
     try {
       return await this.#fetchAndRead(tip, reader, isNew, signal);
     } catch (error) {
-      if (isNew || !isDamage(error)) throw asSourceError(error);
+      if (error instanceof NotSparse) this.#maySparse = false;
+      else if (isNew || !isDamage(error)) throw asSourceError(error);
       this.#logger?.info(
         { err: error, mirror: this.gitDir },
         'The git mirror lacks something and is made again',
@@ -94,6 +116,7 @@ export class Mirror {
 
   /** Makes the mirror when there is none. Tells whether it is new. */
   async prepare(shaLength: number | undefined, signal: AbortSignal): Promise<boolean> {
+    await this.own();
     if (existsSync(join(this.gitDir, 'HEAD'))) return false;
     try {
       await this.#make(shaLength === 64 ? 'sha256' : 'sha1', signal);
@@ -105,9 +128,16 @@ export class Mirror {
 
   async #make(format: 'sha1' | 'sha256', signal: AbortSignal): Promise<void> {
     await this.#discard();
-    await mkdir(dirname(this.gitDir), { recursive: true, mode: 0o700 });
+    await makeCacheFolder(dirname(this.gitDir));
     const argv = ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, this.gitDir];
     await localGit(argv, { directory: dirname(this.gitDir), signal });
+  }
+
+  /** Makes an empty mirror in place of whatever there is. */
+  async renew(shaLength: number | undefined, signal: AbortSignal): Promise<void> {
+    await this.own();
+    await this.#discard();
+    await this.prepare(shaLength, signal);
   }
 
   /**
@@ -129,41 +159,50 @@ export class Mirror {
     signal: AbortSignal,
   ): Promise<T> {
     const held = isNew ? undefined : await this.#tip(signal).catch(ignoreExit);
-    const sha = held === tip ? tip : await this.#fetch(tip.length, signal);
-    return reader(this.#snapshot(sha, isNew, signal));
+    const isFirst = held === undefined || (held !== tip && (await this.hasGrown()));
+    if (isFirst && !isNew) await this.#discard();
+    const sha = held === tip ? tip : await this.#fetch(tip, isFirst, signal);
+    return reader(this.#snapshot(sha, isFirst, signal));
   }
 
-  async #fetch(shaLength: number, signal: AbortSignal): Promise<string> {
-    if (await this.hasGrown()) await this.#discard();
-    await this.prepare(shaLength, signal);
+  async #fetch(tip: string, isFirst: boolean, signal: AbortSignal): Promise<string> {
+    await this.prepare(tip.length, signal);
     await this.#removeStaleLocks();
-    try {
-      await this.#fetchTip(signal);
-    } catch (error) {
-      if (!this.#filters || !refusesFilters(error)) throw error;
-      this.#logger?.info(
-        { host: this.#remote.url.host },
-        'The git server refuses filters, so whole trees are fetched',
-      );
-      this.#filters = false;
-      await this.#fetchTip(signal);
-    }
+    if (isFirst) await this.#fetchFirst(tip, signal);
+    else await this.#fetcher.commit(tip, this.#extent(), signal);
     const sha = await this.#tip(signal);
     this.#logger?.debug({ sha, url: this.#remote.url.href }, 'Fetched');
     return sha;
   }
 
-  /** The settings make `origin` a server that may keep files back, for this call only: no later read asks it for them. */
-  async #fetchTip(signal: AbortSignal): Promise<void> {
-    const filter = `blob:limit=${this.#maxFileBytes + 1}`;
-    const argv = ['fetch', '--quiet', '--depth=1', '--no-tags', '--no-write-fetch-head'];
-    const refspec = ['--end-of-options', 'origin', `+${this.#remote.ref}:${TIP}`];
-    const filtered = ['remote.origin.promisor=true', `remote.origin.partialclonefilter=${filter}`];
-    await this.#remote.run(
-      [...argv, ...(this.#filters ? [`--filter=${filter}`] : []), ...refspec],
-      { gitDir: this.gitDir, config: ['fetch.unpackLimit=1', ...(this.#filters ? filtered : [])] },
-      signal,
+  /** Into an empty mirror: the names first, where they may tell that most files are not ours. */
+  async #fetchFirst(tip: string, signal: AbortSignal): Promise<void> {
+    if (this.#path === '' || !this.#maySparse || !this.#fetcher.filters) {
+      return this.#fetcher.commit(tip, 'whole', signal);
+    }
+    await this.#fetcher.commit(tip, 'sparse', signal);
+    const kind = await this.#kindOf(await this.#tip(signal), signal);
+    if (kind === 'complete') return undefined;
+    if (kind === 'huge') return writeFile(join(this.gitDir, SPARSE), '');
+    await this.#discard();
+    await this.prepare(tip.length, signal);
+    return this.#fetcher.commit(tip, 'whole', signal);
+  }
+
+  /** What a fetch without files has brought: all files all the same, or the names of many others', or of few. */
+  async #kindOf(sha: string, signal: AbortSignal): Promise<'complete' | 'huge' | 'small'> {
+    const [all, ours] = await Promise.all(
+      ['', this.#path].map((path) => listTree(this.gitDir, sha, path, signal).catch(ignoreTooMany)),
     );
+    if (all === undefined || ours === undefined) return 'huge';
+    const files = all.filter(({ mode }) => mode !== SUBMODULE).slice(0, MANY_FILES);
+    const sizes = await blobSizes(this.gitDir, [...new Set(files.map(({ oid }) => oid))], signal);
+    if (![...sizes.values()].includes(undefined)) return 'complete';
+    return all.length - ours.length > MANY_FILES ? 'huge' : 'small';
+  }
+
+  #extent(): Extent {
+    return existsSync(join(this.gitDir, SPARSE)) ? 'sparse' : 'whole';
   }
 
   #tip(signal: AbortSignal): Promise<string> {
@@ -180,15 +219,25 @@ export class Mirror {
       sha,
       author: () => authorOf(gitDir, sha, signal),
       tree: (path) => listTree(gitDir, sha, path, signal),
+      bring: (oids) => this.#bring(oids, signal),
       sizes: async (oids) => {
         const sizes = await blobSizes(gitDir, oids, signal);
-        // In a mirror that was just made, only the server's filter explains a missing file.
-        if (!isNew && [...sizes.values()].includes(undefined)) throw new IncompleteMirror();
+        const missing = oids.filter((oid) => sizes.get(oid) === undefined);
+        // Where the mirror was just made, only the server's filter explains a missing file.
+        if (isNew) for (const oid of missing) this.#withheld.add(oid);
+        if (missing.some((oid) => !this.#withheld.has(oid))) throw new IncompleteMirror();
         return sizes;
       },
       contents: (oids, totalBytes) => readBlobs(gitDir, oids, totalBytes, signal),
       linksToFolders: (paths) => linksToFolders(gitDir, sha, paths, signal),
     };
+  }
+
+  async #bring(oids: readonly string[], signal: AbortSignal): Promise<void> {
+    if (this.#extent() === 'whole') return;
+    const sizes = await blobSizes(this.gitDir, oids, signal);
+    const missing = oids.filter((oid) => sizes.get(oid) === undefined);
+    if (missing.length > 0) await this.#fetcher.objects(missing, signal);
   }
 
   /** A fetch that was killed leaves locks behind on which every later one fails. Nobody else writes here. */
@@ -217,19 +266,18 @@ function isDamage(error: unknown): boolean {
 
 function asSourceError(error: unknown): unknown {
   if (error instanceof GitExitError) return unexplained(error);
+  if (error instanceof NotSparse) return error.cause;
   if (error instanceof IncompleteMirror)
     return new SourceError('Unreachable', error.message, { cause: error });
   return cacheFailure(error) ?? error;
 }
 
-function refusesFilters(error: unknown): boolean {
-  return (
-    error instanceof SourceError && error.cause instanceof GitExitError && /filter/i.test(error.cause.stderr)
-  );
-}
-
 function ignoreExit(error: unknown): undefined {
   if (!(error instanceof GitExitError)) throw error;
+}
+
+function ignoreTooMany(error: unknown): undefined {
+  if (!(error instanceof SourceError)) throw error;
 }
 
 async function namesIn(folder: string): Promise<string[]> {

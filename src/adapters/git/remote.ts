@@ -3,16 +3,31 @@ import { SourceError } from '../../reconcile/ports.ts';
 import { type Access, accessTo, type ReadCredentials } from './credentials.ts';
 import { GitExitError, runGit } from './door.ts';
 import { branchNotFound, explain, isRedirect, notGit } from './failures.ts';
-import { probe } from './probe.ts';
+import { probe, type ProbeAnswer } from './probe.ts';
+import type { Proxy } from './proxy.ts';
+import { placeSshFiles } from './ssh.ts';
 import { branchRef, type GitUrl } from './url.ts';
 
 export interface RemoteOptions {
   readonly url: GitUrl;
   readonly branch: string;
   readonly readCredentials?: ReadCredentials;
+  /** Where files lie that live as long as one call. */
+  readonly cacheDir: string;
+  /** On the way to servers that speak http or https. */
+  readonly proxy?: Proxy;
   /** The longest time one call may take. Default 60 s. */
   readonly deadlineMs?: number;
 }
+
+interface CallOptions {
+  readonly gitDir?: string;
+  readonly config?: readonly string[];
+  readonly input?: string;
+}
+
+/** What the server answers to a plain request. */
+type Ask = () => Promise<ProbeAnswer | undefined>;
 
 const DEFAULT_DEADLINE_MS = 60_000;
 const NO_SUCH_REF = 2;
@@ -23,14 +38,25 @@ export class Remote {
   /** Fully qualified. */
   readonly ref: string;
   readonly #readCredentials: ReadCredentials;
+  readonly #cacheDir: string;
+  readonly #proxy: Proxy | undefined;
   readonly #deadlineMs: number;
 
   /** @throws SourceError (Refused) when the branch's name is not one. */
-  constructor({ url, branch, readCredentials, deadlineMs = DEFAULT_DEADLINE_MS }: RemoteOptions) {
+  constructor({
+    url,
+    branch,
+    readCredentials,
+    cacheDir,
+    proxy,
+    deadlineMs = DEFAULT_DEADLINE_MS,
+  }: RemoteOptions) {
     this.url = url;
     this.branch = branch;
     this.ref = branchRef(branch);
     this.#readCredentials = readCredentials ?? (() => Promise.resolve({}));
+    this.#cacheDir = cacheDir;
+    this.#proxy = proxy;
     this.#deadlineMs = deadlineMs;
   }
 
@@ -39,11 +65,29 @@ export class Remote {
    * @throws SourceError; BranchNotFound when the repository is there and the branch is not.
    */
   async tip(signal: AbortSignal): Promise<string> {
+    try {
+      return await this.#ask(signal);
+    } catch (error) {
+      if (!(error instanceof SourceError) || error.reason !== 'BranchNotFound') throw error;
+    }
+    // A page that a gateway sends once passes for a repository without branches, so absence is asked for twice.
+    await this.#ask(signal);
+    throw notGit(this.url);
+  }
+
+  async #ask(signal: AbortSignal): Promise<string> {
     const argv = ['ls-remote', '--refs', '--exit-code', '--end-of-options', this.url.href, this.ref];
     const output = await this.#call(argv, {}, signal);
     const [sha = '', ref] = output.toString().trimEnd().split('\t');
     if (ref !== this.ref || !/^[0-9a-f]{40,64}$/.test(sha)) throw branchNotFound(this);
     return sha;
+  }
+
+  /** How long the names of commits are, told by the first of these refs that exists. @throws SourceError */
+  async shaLength(refs: readonly string[], signal: AbortSignal): Promise<number | undefined> {
+    const argv = ['ls-remote', '--end-of-options', this.url.href, ...refs];
+    const output = await this.#call(argv, {}, signal);
+    return /^[0-9a-f]{40,64}(?=\t)/.exec(output.toString())?.[0].length;
   }
 
   /**
@@ -52,33 +96,43 @@ export class Remote {
    */
   async run(
     argv: readonly string[],
-    { gitDir, config = [] }: { gitDir: string; config?: readonly string[] },
+    { config = [], ...options }: CallOptions & { readonly gitDir: string },
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#call(argv, { gitDir, config: [`remote.origin.url=${this.url.href}`, ...config] }, signal);
+    const origin = `remote.origin.url=${this.url.href}`;
+    await this.#call(argv, { ...options, config: [origin, ...config] }, signal);
   }
 
   async #call(
     argv: readonly string[],
-    { gitDir, config = [] }: { gitDir?: string; config?: readonly string[] },
+    { config = [], ...options }: CallOptions,
     signal: AbortSignal,
   ): Promise<Buffer> {
-    const access = accessTo(this.url, await this.#readCredentials());
+    const access = accessTo(this.url, await this.#readCredentials(), this.#proxy);
+    const { sshFiles } = access;
+    await using placed = sshFiles === undefined ? undefined : await placeSshFiles(sshFiles, this.#cacheDir);
     try {
       return await runGit(argv, {
-        ...(gitDir !== undefined && { gitDir }),
+        ...options,
         config: [...access.config, ...config],
         configFromEnvironment: access.configFromEnvironment,
-        environment: access.environment,
+        environment: { ...access.environment, ...placed?.environment },
         deadlineMs: this.#deadlineMs,
         signal,
       });
     } catch (error) {
-      throw await this.#forPeople(error, access, signal);
+      const service = argv[0] === 'push' ? 'git-receive-pack' : 'git-upload-pack';
+      throw await this.#forPeople(error, access, () =>
+        probe(
+          this.url,
+          { service, caFile: access.caFile, proxyEnvironment: this.#proxy?.environment },
+          signal,
+        ),
+      );
     }
   }
 
-  async #forPeople(error: unknown, access: Access, signal: AbortSignal): Promise<unknown> {
+  async #forPeople(error: unknown, access: Access, ask: Ask): Promise<unknown> {
     if (isMissingProgram(error)) {
       return new SourceError('Unreachable', 'The program git is not installed on this machine.', {
         cause: error,
@@ -86,20 +140,22 @@ export class Remote {
     }
     if (!(error instanceof GitExitError)) return error;
     const scrubbed = scrub(error, access);
-    if (error.exitCode === NO_SUCH_REF && error.stderr === '') return this.#missingBranch(access, signal);
-    const answer = isRedirect(error) ? await probe(this.url, access.caFile, signal) : undefined;
+    if (error.exitCode === NO_SUCH_REF && !/^(?:fatal|error):/m.test(error.stderr))
+      return this.#missingBranch(ask);
+    const answer = isRedirect(error) ? await ask() : undefined;
     return explain(scrubbed, {
       url: this.url,
       branch: this.branch,
       authenticated: access.authenticated,
       deadlineMs: this.#deadlineMs,
       redirectTarget: answer?.redirectTarget,
+      proxies: this.#proxy?.hosts ?? [],
     });
   }
 
   /** git reads a web page as a repository without any branch. */
-  async #missingBranch(access: Access, signal: AbortSignal): Promise<SourceError> {
-    const answer = await probe(this.url, access.caFile, signal);
+  async #missingBranch(ask: Ask): Promise<SourceError> {
+    const answer = await ask();
     return answer?.isWebPage === true ? notGit(this.url) : branchNotFound(this);
   }
 }

@@ -6,6 +6,7 @@ import { GitExitError } from './door.ts';
 import { unexplained } from './failures.ts';
 import { type GitLogger, Mirror, type Snapshot } from './mirror.ts';
 import type { Remote } from './remote.ts';
+import { branchRef } from './url.ts';
 
 export interface StatusBranchOptions {
   /** The branch to write to, with a credential that may push. */
@@ -36,11 +37,15 @@ const MAX_FILE_BYTES = 16 * 1024 * 1024;
 export class StatusBranch implements StatusStore {
   readonly #remote: Remote;
   readonly #mirror: Mirror;
+  readonly #watchedBranch: string;
   readonly #folder: string;
   readonly #identity: Identity;
   readonly #logger: GitLogger | undefined;
   /** Undefined until the branch was fetched, and again after a push that did not land. */
   #base: Base | undefined;
+  /** The branch was there once, and somebody has removed it since. */
+  #isGone = false;
+  #wasThere = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** @throws SourceError (Refused) for the watched branch, and for an installation that is not one plain name. */
@@ -58,6 +63,7 @@ export class StatusBranch implements StatusStore {
       );
     }
     this.#remote = remote;
+    this.#watchedBranch = watchedBranch;
     this.#folder = installation;
     this.#identity = identity ?? BOT;
     this.#logger = logger;
@@ -75,17 +81,27 @@ export class StatusBranch implements StatusStore {
    * Commits and pushes, again on top of what others pushed meanwhile, a bounded number of times.
    * @throws SourceError: AccessDenied when the server refuses this push, as it would the next one.
    */
-  write(changes: ReadonlyMap<string, string | null>, message: string, signal: AbortSignal): Promise<void> {
+  write(
+    changes: ReadonlyMap<string, string | null>,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<'written' | 'anew'> {
     return this.#inTurn(async () => {
       for (let attempt = 1; ; attempt += 1) {
         const obstacle = await this.#tryToWrite(changes, message, signal);
-        if (obstacle === undefined) return;
+        if (obstacle === undefined) return this.#written();
         if (attempt === MAX_ATTEMPTS) throw obstacle;
         this.#logger?.debug({ err: obstacle, attempt }, 'The status branch moved; writing again');
         await sleep(backoff(attempt, RETRY), signal);
         signal.throwIfAborted();
       }
     });
+  }
+
+  #written(): 'written' | 'anew' {
+    if (!this.#isGone || this.#base === null) return 'written';
+    this.#isGone = false;
+    return 'anew';
   }
 
   /** One at a time: a mirror is used from one place. */
@@ -107,6 +123,7 @@ export class StatusBranch implements StatusStore {
       const commit = await this.#commit(base, changes, message, signal);
       if (commit !== undefined) await this.#push(commit, base, signal);
       this.#base = commit ?? base;
+      this.#wasThere ||= this.#base !== null;
       return undefined;
     } catch (error) {
       if (error instanceof GitExitError) return unexplained(error);
@@ -118,11 +135,19 @@ export class StatusBranch implements StatusStore {
   async #currentBase(signal: AbortSignal): Promise<Base> {
     if (await this.#mirror.hasGrown()) this.#base = undefined;
     if (this.#base === undefined) await this.#fetch(() => Promise.resolve(), signal);
+    // Nothing tells yet in which format the branch will be, but the rest of the repository.
+    if (this.#base === null) await this.#mirror.renew(await this.#shaLength(signal), signal);
     return this.#base ?? null;
+  }
+
+  #shaLength(signal: AbortSignal): Promise<number | undefined> {
+    return this.#remote.shaLength(['HEAD', branchRef(this.#watchedBranch)], signal);
   }
 
   /** Brings the branch here. The base is what was fetched, never what the server announced before. */
   async #fetch<T>(reader: (snapshot: Snapshot) => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+    // What is read here counts from now on, so nobody else may be writing.
+    await this.#mirror.own();
     try {
       const tip = await this.#remote.tip(signal);
       const [sha, result] = await this.#mirror.read(
@@ -131,9 +156,11 @@ export class StatusBranch implements StatusStore {
         signal,
       );
       this.#base = sha;
+      this.#wasThere = true;
       return result;
     } catch (error) {
       if (!(error instanceof SourceError) || error.reason !== 'BranchNotFound') throw error;
+      this.#isGone ||= this.#wasThere;
       this.#base = null;
       return undefined;
     }

@@ -5,7 +5,7 @@ import { SourceError } from '../../reconcile/ports.ts';
 export interface GitUrl {
   readonly href: string;
   /** The only protocol git may speak for this repository. */
-  readonly protocol: 'https' | 'http' | 'file';
+  readonly protocol: 'https' | 'http' | 'ssh' | 'file';
   readonly host: string;
   /** False where a credential would cross a network in clear text. */
   readonly mayCarryCredentials: boolean;
@@ -21,6 +21,8 @@ const CONTROL = /\p{Cc}/u;
 const AUTHORITY = /^[a-z][a-z0-9+.-]*:\/\/([^/]*)/i;
 /** Letters, digits, dots and hyphens, or an IPv6 address; then a port. */
 const HOST = /^(?:[a-z0-9][a-z0-9._-]*|\[[0-9a-f:.]+\])(?::\d+)?$/i;
+/** Nothing that ssh would take for an option, or a shell for anything. */
+const USER = /^[a-z0-9_][a-z0-9._-]*$/i;
 const LOOPBACK = /^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/;
 
 /** @throws SourceError (Refused) that says what is wrong and what would be right. */
@@ -43,9 +45,9 @@ export function parseGitUrl(text: string, rules: GitUrlRules = {}): GitUrl {
         throw refused('file:// is only for trying things out: allow it with --git-allow-file');
       return { href: url.href, protocol: 'file', host: 'this machine', mayCarryCredentials: false };
     case 'ssh:':
-      throw refused('ssh comes with a later release; use the https:// address of the repository');
+      return { href: url.href, protocol: 'ssh', host: url.host, mayCarryCredentials: true };
     default:
-      throw refused(`${url.protocol}// is not supported; use https://`);
+      throw refused(`${url.protocol}// is not supported; use https:// or ssh://`);
   }
 }
 
@@ -56,15 +58,21 @@ function spelling(text: string): string | undefined {
   if (text.startsWith('-')) return 'it begins with a hyphen, so it looks like an option';
   const authority = AUTHORITY.exec(text)?.[1];
   if (authority === undefined) {
-    return 'it is not of the form https://host/path (the short form user@host:path is not accepted)';
+    return 'it is not of the form https://host/path or ssh://user@host/path (the short form user@host:path is not accepted)';
   }
+  if (/^ssh:/i.test(text)) return sshPath(text, authority);
   if (authority.includes('@'))
     return 'it holds a user name or password; credentials go into the secret that --git-secret names';
-  return isFile(text) ? filePath(text, authority) : remotePath(text, authority);
+  return /^file:/i.test(text) ? filePath(text, authority) : remotePath(text, authority);
 }
 
-function isFile(text: string): boolean {
-  return /^file:/i.test(text);
+function sshPath(text: string, authority: string): string | undefined {
+  const [user = '', ...host] = authority.split('@');
+  if (host.length === 0) return 'it names no user; most servers want git, as in ssh://git@host/path';
+  if (user.includes(':'))
+    return 'it holds a password; ssh logs in with the key of the secret that --git-secret names';
+  if (host.length > 1 || !USER.test(user)) return 'its user name is not valid';
+  return remotePath(text, host.join('@'));
 }
 
 function filePath(text: string, authority: string): string | undefined {

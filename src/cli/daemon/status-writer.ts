@@ -14,6 +14,8 @@ export interface StatusWriterOptions {
   readonly store: StatusStore;
   /** The document of a key as it stands; undefined when there is none any more. */
   readonly documentOf: (key: string) => unknown;
+  /** Of all promotions. */
+  readonly keys: () => Iterable<string>;
   /** Resolves when no promotion is being handled. */
   readonly idle: () => Promise<void>;
   readonly revision: () => string | undefined;
@@ -24,6 +26,8 @@ export interface StatusWriterOptions {
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #dirty = new Set<string>();
+  /** Whatever was ever due, such as what is still to be released and declared no more. */
+  readonly #known = new Set<string>();
   #wake: (() => void) | undefined;
 
   constructor(options: StatusWriterOptions) {
@@ -33,6 +37,7 @@ export class StatusWriter {
   /** The status of this key is to be written. */
   changed(key: string): void {
     this.#dirty.add(key);
+    this.#known.add(key);
     this.#wake?.();
   }
 
@@ -56,9 +61,9 @@ export class StatusWriter {
     this.#dirty.clear();
     const files = new Map(keys.map((key) => [statusPath(key), render(documentOf(key))]));
     try {
-      await store.write(files, message(keys, revision()), signal);
+      const outcome = await store.write(files, message(keys, revision()), signal);
       written('ok');
-      return true;
+      return outcome === 'written' || (await this.#writeAll(signal));
     } catch (error) {
       for (const key of keys) this.#dirty.add(key);
       written('failed');
@@ -71,6 +76,13 @@ export class StatusWriter {
       }
       return false;
     }
+  }
+
+  /** What is there no more is written again, with its history. */
+  #writeAll(signal: AbortSignal): Promise<boolean> {
+    this.#options.logger.warn({}, 'the status branch was gone; all statuses are written again');
+    for (const key of [...this.#known, ...this.#options.keys()]) this.#dirty.add(key);
+    return this.flush(signal);
   }
 
   async #nextChange(signal: AbortSignal): Promise<void> {

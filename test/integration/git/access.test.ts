@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { GitUser } from '../../../src/cli/quickstart/git-server.ts';
-import { commandLines, gitWorld, listen, never, promotion } from './world.ts';
+import { commandLines, gitWorld, listen, never, promotion, relay } from './world.ts';
 
 const CANARY = 'cAnary/p@ss+wörd-0815';
 const READER: GitUser = { name: 'reader', password: CANARY, access: 'read' };
@@ -28,7 +28,7 @@ describe('a repository that wants a credential', () => {
     const readCredentials = () => Promise.resolve({ username: 'reader', password: CANARY });
     const listing = await world.source({ readCredentials }).poll(never);
     expect(listing?.promotions).toHaveLength(1);
-    expect(world.requests).toHaveLength(5);
+    expect(world.requests).toHaveLength(4);
   });
 
   it('is read on when the credential was rotated', async () => {
@@ -154,6 +154,31 @@ describe('a server that is not there, or not what it seems', () => {
       reason: 'Unreachable',
       message: expect.stringContaining('answers with a web page'),
     });
+  });
+
+  it('is not taken for a repository without branches when one page came in between', async () => {
+    await using world = await gitWorld();
+    await world.repo.commit({ 'a.yaml': promotion('a') });
+    await world.repo.commit({ 'prod/a.yaml': '1' }, { branch: 'modelpromotion/status' });
+    const origin = new URL(world.url).origin;
+    let pages = 1;
+    await using gateway = await listen((request, response) => {
+      pages -= 1;
+      if (pages >= 0) {
+        response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Sign in</html>');
+        return;
+      }
+      relay(origin, request, response);
+    });
+    const url = `${gateway.url}/models.git`;
+    const source = world.source({ url });
+    await expect(source.poll(never)).rejects.toMatchObject({ reason: 'Unreachable' });
+    expect((await source.poll(never))?.promotions).toHaveLength(1);
+    // It is our memory, which must never pass for empty.
+    pages = 1;
+    const store = world.statusBranch({ url });
+    await expect(store.read(never)).rejects.toMatchObject({ reason: 'Unreachable' });
+    expect(await store.read(never)).toEqual(new Map([['a.yaml', '1']]));
   });
 
   it('is told when it refuses connections, breaks them off, or has no name', async () => {

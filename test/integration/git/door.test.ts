@@ -57,6 +57,26 @@ describe('a short local command', () => {
     expect(await pending).toMatchObject({ name: 'GitExitError', exitCode: null });
   });
 
+  it('fails when git is killed after it has said something', async () => {
+    // Announces its refs, and waits for what is wanted.
+    const pending = local('upload-pack', repo.directory).catch((error: unknown) => error);
+    const [pid] = await vi.waitUntil(() => {
+      const found = processesWith(`--git-dir=${repo.directory} upload-pack`);
+      return found.length > 0 && found;
+    });
+    await pause(200);
+    process.kill(pid ?? 0, 'SIGKILL');
+    expect(await pending).toMatchObject({ name: 'GitExitError', exitCode: null });
+  });
+
+  it('fails where the answer is no, and that is all git says', async () => {
+    const first = await repo.tip();
+    const second = await repo.commit({ 'a.txt': 'a' }, { branch: 'other' });
+    await expect(local('merge-base', '--is-ancestor', second, first ?? '')).rejects.toMatchObject({
+      exitCode: 1,
+    });
+  });
+
   it('ends when its signal aborts', async () => {
     const controller = new AbortController();
     const options = { directory: repo.directory, gitDir: repo.directory, signal: controller.signal };
@@ -148,6 +168,41 @@ describe('a command of the runner', () => {
     process.kill(leader ?? 0, 'SIGKILL');
     await failed;
     await vi.waitUntil(() => commandLines(silent.url).length === 0);
+  });
+
+  it('ends at its deadline although nobody in it hears SIGTERM', async () => {
+    await using silent = await listen(() => undefined);
+    const pending = runGit(['ls-remote', `${silent.url}/x.git`], {
+      environment: OVER_HTTP,
+      deadlineMs: 1_500,
+      signal: never,
+    });
+    const failed = expect(pending).rejects.toMatchObject({ stopped: 'deadline' });
+    const all = await vi.waitUntil(() => {
+      const found = processesWith(silent.url);
+      return found.length > 1 && found;
+    });
+    for (const pid of all) process.kill(pid, 'SIGSTOP');
+    await failed;
+    expect(commandLines(silent.url)).toEqual([]);
+  });
+
+  it('never takes what comes from users for an option', async () => {
+    const proof = join(folder.path, 'option');
+    const argv = ['ls-remote', '--end-of-options', `--upload-pack=touch ${proof};`, repo.directory];
+    await expect(
+      runGit(argv, { environment: { GIT_ALLOW_PROTOCOL: 'file' }, signal: never }),
+    ).rejects.toBeInstanceOf(GitExitError);
+    expect(existsSync(proof)).toBe(false);
+  });
+
+  it('never lets ssh take a host for an option', async () => {
+    const proof = join(folder.path, 'host');
+    const argv = ['ls-remote', '--end-of-options', `ssh://-oProxyCommand=touch%20${proof}/x`];
+    await expect(runGit(argv, { environment: { GIT_ALLOW_PROTOCOL: 'ssh' }, signal: never })).rejects.toThrow(
+      /strange hostname/,
+    );
+    expect(existsSync(proof)).toBe(false);
   });
 
   it('fails without starting anything when its signal has aborted already', async () => {

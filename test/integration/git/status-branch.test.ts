@@ -6,7 +6,7 @@ import { Remote } from '../../../src/adapters/git/remote.ts';
 import { StatusBranch } from '../../../src/adapters/git/status-branch.ts';
 import { parseGitUrl } from '../../../src/adapters/git/url.ts';
 import type { GitUser } from '../../../src/cli/quickstart/git-server.ts';
-import { gitWorld, type GitWorld, never } from './world.ts';
+import { gitWorld, type GitWorld, listen, never, promotion, relay } from './world.ts';
 
 const BRANCH = 'modelpromotion/status';
 const MESSAGE = 'Update 2 statuses\n\nModelPromotion-Revision: main@sha1:0123\n';
@@ -113,11 +113,26 @@ describe('the status branch', () => {
     const store = world.statusBranch();
     await store.write(new Map([['a.yaml', '1']]), MESSAGE, never);
     await world.repo.deleteBranch(BRANCH);
-    await store.write(new Map([['b.yaml', '1']]), MESSAGE, never);
+    // Removals alone make no branch, so what was lost is told by the next write.
+    expect(await store.write(new Map([['a.yaml', null]]), MESSAGE, never)).toBe('written');
+    expect(await store.write(new Map([['b.yaml', '1']]), MESSAGE, never)).toBe('anew');
+    expect(await store.write(new Map([['b.yaml', '2']]), MESSAGE, never)).toBe('written');
     expect(await files(world)).toEqual(['prod/b.yaml']);
     await world.repo.commit({ 'prod/x.yaml': 'x' }, { branch: BRANCH, rewrite: true });
-    await store.write(new Map([['b.yaml', '2']]), MESSAGE, never);
+    expect(await store.write(new Map([['b.yaml', '3']]), MESSAGE, never)).toBe('written');
     expect(await files(world)).toEqual(['prod/b.yaml', 'prod/x.yaml']);
+  });
+
+  it('is made in the format of its repository', async () => {
+    await using world = await gitWorld({ objectFormat: 'sha256' });
+    const store = world.statusBranch();
+    await world.repo.commit({ 'a.yaml': promotion('a') });
+    expect(await store.read(never)).toEqual(new Map());
+    for (const text of ['1', '2']) await store.write(new Map([['a.yaml', text]]), MESSAGE, never);
+    expect(await world.repo.tip(BRANCH)).toHaveLength(64);
+    expect(await world.statusBranch({ cache: 'other' }).read(never)).toEqual(new Map([['a.yaml', '2']]));
+    await world.repo.deleteBranch(BRANCH);
+    expect(await store.write(new Map([['b.yaml', '1']]), MESSAGE, never)).toBe('anew');
   });
 
   it('is written on when our mirror of it was lost', async () => {
@@ -157,6 +172,60 @@ describe('a push that the server refuses', () => {
   });
 });
 
+describe('a push', () => {
+  it('that is redirected goes nowhere, and its target is named', async () => {
+    await using world = await gitWorld();
+    const headers: (string | undefined)[] = [];
+    await using other = await listen((request, response) => {
+      headers.push(request.headers.authorization);
+      response.writeHead(404).end();
+    });
+    const origin = new URL(world.url).origin;
+    await using redirecting = await listen((request, response) => {
+      if (request.url?.includes('receive-pack') === true) {
+        response.writeHead(307, { location: `${other.url}${request.url}` }).end();
+        return;
+      }
+      relay(origin, request, response);
+    });
+    const store = world.statusBranch({
+      url: `${redirecting.url}/models.git`,
+      readCredentials: () => Promise.resolve({ username: 'bot', password: 'p4ssword' }),
+    });
+    await expect(store.write(new Map([['a.yaml', '1']]), MESSAGE, never)).rejects.toMatchObject({
+      reason: 'Redirected',
+      message: `${redirecting.url}/models.git answers with a redirect (307) to ${other.url}/models.git. Redirects are not followed; configure the address that is right.`,
+    });
+    expect(headers).toEqual([]);
+    expect(await commits(world)).toBe(0);
+  });
+
+  it('goes on with a credential that was rotated, and is the only thing that needs the right to write', async () => {
+    const users: GitUser[] = [
+      { name: 'reader', password: 'r3ad', access: 'read' },
+      { name: 'bot', password: 'old-password', access: 'write' },
+    ];
+    await using world = await gitWorld({ users });
+    await world.repo.commit({ 'a.yaml': promotion('a') });
+    const source = world.source({
+      readCredentials: () => Promise.resolve({ username: 'reader', password: 'r3ad' }),
+    });
+    let password = 'old-password';
+    const store = world.statusBranch({
+      readCredentials: () => Promise.resolve({ username: 'bot', password }),
+    });
+    await source.poll(never);
+    await store.write(new Map([['a.yaml', '1']]), MESSAGE, never);
+    users[1] = { name: 'bot', password: 'new-password', access: 'write' };
+    const refused = store.write(new Map([['a.yaml', '2']]), MESSAGE, never);
+    await expect(refused).rejects.toMatchObject({ reason: 'AccessDenied' });
+    password = 'new-password';
+    await store.write(new Map([['a.yaml', '2']]), MESSAGE, never);
+    expect(await world.repo.show(BRANCH, 'prod/a.yaml')).toBe('2');
+    expect(await source.poll(never)).toBeUndefined();
+  });
+});
+
 describe('a status branch that would do harm', () => {
   it.each(['../main', '', '-x', 'a/b', 'a b'])('has no installation %j', async (installation) => {
     await using world = await gitWorld();
@@ -171,7 +240,11 @@ describe('a status branch that would do harm', () => {
   });
 
   it('is never the watched branch', async () => {
-    const remote = new Remote({ url: parseGitUrl('https://example.com/m.git'), branch: 'main' });
+    const remote = new Remote({
+      url: parseGitUrl('https://example.com/m.git'),
+      branch: 'main',
+      cacheDir: '/nowhere',
+    });
     expect(
       () => new StatusBranch({ remote, watchedBranch: 'main', installation: 'prod', cacheDir: '/nowhere' }),
     ).toThrow(/main is the watched branch/);

@@ -1,8 +1,17 @@
 /** A bare repository behind a real git server, and everything the tests need around it. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer, request as httpRequest, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import type { ReadCredentials } from '../../../src/adapters/git/credentials.ts';
+import type { Proxy } from '../../../src/adapters/git/proxy.ts';
 import { Remote } from '../../../src/adapters/git/remote.ts';
 import { StatusBranch } from '../../../src/adapters/git/status-branch.ts';
 import { parseGitUrl } from '../../../src/adapters/git/url.ts';
@@ -21,17 +30,23 @@ interface SourceOptions {
   readonly url?: string;
   readonly deadlineMs?: number;
   readonly readCredentials?: ReadCredentials;
+  readonly proxy?: Proxy;
 }
 
 interface StatusOptions {
   readonly installation?: string;
   /** Two writers have two caches, as two machines do. */
   readonly cache?: string;
+  readonly url?: string;
+  readonly deadlineMs?: number;
   readonly readCredentials?: ReadCredentials;
+  readonly proxy?: Proxy;
 }
 
 export interface GitWorld extends AsyncDisposable {
   readonly repo: TestRepo;
+  /** The folder that is served. */
+  readonly root: string;
   readonly url: string;
   readonly cacheDir: string;
   /** Method and path of every request that reached the server. */
@@ -55,14 +70,20 @@ export async function gitWorld({ users, settings, objectFormat }: WorldOptions =
   const cacheDir = join(folder.path, 'cache');
   return {
     repo,
+    root,
     url,
     cacheDir,
     requests,
     source: ({ path = '.', url: other = url, ...rest } = {}) =>
       new GitSource({ url: parseGitUrl(other), branch: 'main', path, cacheDir, ...rest }),
-    statusBranch: ({ installation = 'prod', cache = 'status', ...rest } = {}) =>
+    statusBranch: ({ installation = 'prod', cache = 'status', url: other = url, ...rest } = {}) =>
       new StatusBranch({
-        remote: new Remote({ url: parseGitUrl(url), branch: 'modelpromotion/status', ...rest }),
+        remote: new Remote({
+          url: parseGitUrl(other),
+          branch: 'modelpromotion/status',
+          cacheDir: join(folder.path, cache),
+          ...rest,
+        }),
         watchedBranch: 'main',
         installation,
         cacheDir: join(folder.path, cache),
@@ -110,7 +131,8 @@ export async function listen(listener: RequestListener): Promise<Listener> {
   };
 }
 
-function start(server: Server): Promise<number> {
+/** Gives the port, any free one of loopback. */
+export function start(server: Server | NetServer): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
@@ -126,14 +148,24 @@ export function proxy(target: string, hangs: (method: string, count: number) => 
   return listen((request, response) => {
     count += 1;
     if (hangs(request.method ?? '', count)) return;
-    const { method, headers } = request;
-    const forwarded = httpRequest(`${target}${request.url}`, { method, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(response);
-    });
-    forwarded.on('error', () => response.destroy());
-    request.pipe(forwarded);
+    relay(target, request, response);
   });
+}
+
+/** Passes a request on to a server, and its answer back. */
+export function relay(
+  target: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  headers = request.headers,
+): void {
+  const { method } = request;
+  const forwarded = httpRequest(`${target}${request.url}`, { method, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 500, answer.headers);
+    answer.pipe(response);
+  });
+  forwarded.on('error', () => response.destroy());
+  request.pipe(forwarded);
 }
 
 /** The command lines of all processes of this machine that contain a text. */

@@ -60,11 +60,95 @@ describe('what git says, for people', () => {
       'Unreachable',
       /too slowly/,
     ],
+    ['fatal: write error: No space left on device', 'CacheUnusable', /disk that holds --cache-dir is full/],
     [`${UNABLE}Empty reply from server`, 'Unreachable', /broke off/],
   ])('%s', (stderr, reason, sentence) => {
     expect(explain(said(stderr), CONTEXT)).toMatchObject({
       reason,
       message: expect.stringMatching(sentence),
+    });
+  });
+
+  it.each([
+    [
+      'ssh -F /dev/null -o BatchMode=yes: 1: ssh: not found',
+      'Unreachable',
+      'The program ssh is not installed on this machine.',
+    ],
+    ['No user exists for uid 65532', 'Unreachable', /user id 65532.*\/etc\/passwd/],
+    [
+      `@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
+The fingerprint for the ED25519 key sent by the remote host is
+SHA256:PRmgVPQjamPTEQ973XJMzQSObMKZj0I4hVXQ07iOCk4.
+Host key for git.example.com has changed and you have requested strict checking.
+Host key verification failed.`,
+      'Unreachable',
+      /shows another key \(SHA256:PRmgVPQjamPTEQ973XJMzQSObMKZj0I4hVXQ07iOCk4\) than known_hosts has/,
+    ],
+    [
+      'No ED25519 host key is known for git.example.com and you have requested strict checking.\nHost key verification failed.',
+      'Unreachable',
+      /known_hosts has no line for git\.example\.com.*ssh-keyscan git\.example\.com prints/,
+    ],
+    [
+      'Load key "/cache/ssh/call-x/identity": error in libcrypto\ngit@git.example.com: Permission denied (publickey).',
+      'AccessDenied',
+      /cannot use the key identity \(error in libcrypto\)/,
+    ],
+    [
+      'git@git.example.com: Permission denied (publickey).',
+      'AccessDenied',
+      /did not accept the key identity/,
+    ],
+    [
+      'Received disconnect from 192.0.2.1 port 22:2: Too many authentication failures',
+      'AccessDenied',
+      /did not accept the key identity/,
+    ],
+    [
+      'Unable to negotiate with 192.0.2.1 port 22: no matching host key type found. Their offer: ssh-dss',
+      'Unreachable',
+      /no safe algorithm in common \(no matching host key type found/,
+    ],
+    ['ERROR: Repository not found.', 'Unreachable', /There is no repository at ssh:/],
+    [
+      "remote: ERROR: The project you were looking for could not be found or you don't have permission to view it.",
+      'Unreachable',
+      /There is no repository at ssh:/,
+    ],
+    [
+      'ERROR: The key you are authenticating with has been marked as read only.',
+      'AccessDenied',
+      /refuses: The key you are authenticating with has been marked as read only\.$/,
+    ],
+    [
+      'ssh: connect to host git.example.com port 22: Connection refused',
+      'Unreachable',
+      /not accept connections/,
+    ],
+    [
+      'ssh: connect to host git.example.com port 22: No route to host',
+      'Unreachable',
+      /not accept connections/,
+    ],
+    ['ssh: connect to host git.example.com port 22: Connection timed out', 'Unreachable', /too slowly/],
+    ['Connection timed out during banner exchange', 'Unreachable', /too slowly/],
+    ['Timeout, server git.example.com not responding.', 'Unreachable', /too slowly/],
+    [
+      'ssh: Could not resolve hostname git.example.com: Name or service not known',
+      'Unreachable',
+      /name service/,
+    ],
+    ['kex_exchange_identification: Connection closed by remote host', 'Unreachable', /broke off/],
+    ['Connection reset by 192.0.2.1 port 22', 'Unreachable', /broke off/],
+    ['something that nobody foresaw', 'Unreachable', 'git failed: something that nobody foresaw'],
+  ])('over ssh: %s', (stderr, reason, sentence) => {
+    const added =
+      'fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.\n';
+    const context = { ...CONTEXT, url: parseGitUrl('ssh://git@git.example.com/m.git') };
+    expect(explain(said(`Welcome!\n${stderr}\n${added}`), context)).toMatchObject({
+      reason,
+      message: typeof sentence === 'string' ? sentence : expect.stringMatching(sentence),
     });
   });
 

@@ -11,6 +11,8 @@ describe('the URL of a repository', () => {
     ['http://[::1]:3000/models.git', 'http', true],
     ['http://git.example.com/models.git', 'http', false],
     ['http://localhost.example.com/models.git', 'http', false],
+    ['ssh://git@git.example.com/team/models.git', 'ssh', true],
+    ['ssh://deploy_1@[2001:db8::1]:2222/~team/models.git', 'ssh', true],
   ])('%s is accepted over %s; credentials may be sent: %s', (text, protocol, mayCarryCredentials) => {
     expect(parseGitUrl(text)).toMatchObject({ protocol, mayCarryCredentials });
   });
@@ -28,10 +30,18 @@ describe('the URL of a repository', () => {
   it.each([
     ['', /empty/],
     ['--upload-pack=touch /tmp/x', /looks like an option/],
-    ['git@github.com:team/models.git', /short form user@host:path/],
+    ['git@github.com:team/models.git', /ssh:\/\/user@host\/path.*short form user@host:path/],
     ['/srv/models.git', /not of the form/],
-    ['ssh://git@example.com/models.git', /user name or password/],
-    ['ssh://example.com/models.git', /ssh comes with a later release/],
+    ['ssh://example.com/models.git', /names no user.*ssh:\/\/git@host/],
+    ['ssh://git:s3cret@example.com/models.git', /holds a password/],
+    ['ssh://git@-oProxyCommand=x/models.git', /host or port/],
+    ['ssh://-oProxyCommand=x/models.git', /names no user/],
+    ['ssh://-l@example.com/models.git', /user name is not valid/],
+    ['ssh://git@evil@example.com/models.git', /user name is not valid/],
+    ['ssh://$(id)@example.com/models.git', /user name is not valid/],
+    ['ssh://git@example.com', /names a host but no repository/],
+    ['ssh://git@example.com:port/models.git', /host or port/],
+    ['ssh://git@exämple.com/models.git', /outside ASCII/],
     ['ext::sh -c touch%20/tmp/x', /not of the form/],
     ['git://example.com/models.git', /git:\/\/ is not supported/],
     ['https://ada:s3cret@example.com/models.git', /user name or password/],
