@@ -16,7 +16,7 @@ import { GIT_OPTIONS, openGit, openStatusBranch, usable } from './git-access.ts'
 import { LOG_OPTIONS, openOutput, openRegistries, REGISTRY_OPTIONS } from './assembly.ts';
 import { Controller, type Remembered } from './daemon/controller.ts';
 import { controllerMetrics, observerFor, type ControllerMetrics } from './daemon/metrics.ts';
-import { StatusPages } from './daemon/status-page.ts';
+import { statusPage } from './daemon/status-page.ts';
 import { StatusWriter } from './daemon/status-writer.ts';
 
 export const RUN_OPTIONS = [
@@ -109,10 +109,16 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
         lastFull: health.lastFull,
       })),
   });
-  const pages = new StatusPages(config.installation, home.source.description);
+  const shown = {
+    installation: config.installation,
+    description: home.source.description,
+    engine,
+    directory,
+    controller,
+  };
   const server = await serve(
     config.listen,
-    routes(controller, metrics, () => pages.render(engine, directory, controller, Date.now())),
+    routes(controller, metrics, () => statusPage(shown, Date.now())),
   );
   logger.info(
     { source: home.source.description, listen: server.url, installation: config.installation },

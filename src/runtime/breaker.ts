@@ -1,11 +1,11 @@
 /**
  * A circuit breaker: after several failures in a row nothing is sent for a while, then one call may try.
- * A server that is down is asked about once a minute at the least, not by every promotion.
+ * A server that is down is asked about four times a minute, not by every promotion.
  */
 import { backoff } from './time.ts';
 
 const FAILURES_TO_OPEN = 5;
-const COOLING = { base: 1_000, max: 60_000 };
+const COOLING = { base: 1_000, max: 15_000 };
 
 export class CircuitBreaker {
   #failures = 0;

@@ -54,6 +54,8 @@ type Unknown = Extract<Fact<never>, { kind: 'unknown' }>;
 export interface RegistryHealth {
   readonly capabilities: Capabilities | undefined;
   readonly failure: Unknown | undefined;
+  /** When it last began or ceased to answer, in milliseconds since the epoch; undefined before the first look. */
+  readonly since: number | undefined;
   readonly connections: Connections | undefined;
   readonly counts: { readonly models: number; readonly versions: number };
   readonly lastSweep: Sweep | undefined;
@@ -86,6 +88,7 @@ export class MlflowRegistry implements Registry {
   #connecting: Promise<Capabilities> | undefined;
   #connections: Connections | undefined;
   #failure: Unknown | undefined;
+  #since: number | undefined;
   #lastSweep: Sweep | undefined;
   #full: { time: number; at: number; duration: number; whole: boolean } | undefined;
   #watermark = 0;
@@ -104,6 +107,7 @@ export class MlflowRegistry implements Registry {
     return {
       capabilities: this.#capabilities,
       failure: this.#failure,
+      since: this.#since,
       connections: this.#connections,
       counts: this.#snapshot.counts,
       lastSweep: this.#lastSweep,
@@ -161,13 +165,19 @@ export class MlflowRegistry implements Registry {
       const again = this.#failure !== undefined || this.#options.managed().size === 0;
       await this.#connected(ends, again);
       this.#lastSweep = await this.#look(ends);
-      this.#failure = undefined;
+      this.#turn(undefined);
       return this.#lastSweep;
     } catch (error) {
       signal.throwIfAborted();
-      this.#failure = deadline.aborted ? TOO_SLOW : unknownFrom(error);
+      this.#turn(deadline.aborted ? TOO_SLOW : unknownFrom(error));
       return undefined;
     }
+  }
+
+  #turn(failure: Unknown | undefined): void {
+    const turned = (failure === undefined) !== (this.#failure === undefined);
+    if (turned || this.#since === undefined) this.#since = Date.now();
+    this.#failure = failure;
   }
 
   /** What the server is; asked once for all who want to know. */

@@ -18,7 +18,7 @@ import type { StatusWriter } from './status-writer.ts';
 /** How long a pass that has begun may take to end once we are asked to stop. */
 const DRAIN = 20_000;
 const SOURCE_RETRY = { base: 1_000, max: 60_000 };
-const SWEEP_RETRY = { base: 1_000, max: 60_000 };
+const SWEEP_RETRY = { base: 1_000, max: 15_000 };
 
 export interface ControllerOptions {
   readonly engine: Engine;

@@ -9,16 +9,11 @@ export interface RegistryDocument {
   readonly status: ModelRegistryStatus;
 }
 
-export function registryDocument(
-  listed: Listed,
-  promotions: number,
-  previous: ModelRegistryStatus | undefined,
-  now: number,
-): RegistryDocument {
+export function registryDocument(listed: Listed, promotions: number, now: number): RegistryDocument {
   const { capabilities, counts, lastSweep, lastFull } = listed.registry.health;
   const status: ModelRegistryStatus = {
     observedGeneration: listed.entry?.generation ?? 1,
-    conditions: [readyCondition(listed, previous, now)],
+    conditions: [readyCondition(listed, now)],
     ...(capabilities === undefined
       ? {}
       : {
@@ -41,13 +36,8 @@ export function registryDocument(
   return { name: listed.key, uri: listed.uri, status };
 }
 
-function readyCondition(
-  { registry }: Listed,
-  previous: ModelRegistryStatus | undefined,
-  now: number,
-): Condition {
-  const { failure, capabilities, connections } = registry.health;
-  const before = previous?.conditions?.find((condition) => condition.type === 'Ready');
+function readyCondition({ registry }: Listed, now: number): Condition {
+  const { failure, capabilities, connections, since = now } = registry.health;
   const state = ((): Pick<Condition, 'status' | 'reason' | 'message'> => {
     if (failure !== undefined) return { status: 'False', reason: failure.reason, message: failure.message };
     if (capabilities === undefined)
@@ -61,6 +51,6 @@ function readyCondition(
   return {
     type: 'Ready',
     ...state,
-    lastTransitionTime: before?.status === state.status ? before.lastTransitionTime : timestamp(now),
+    lastTransitionTime: timestamp(since),
   };
 }
