@@ -110,6 +110,7 @@ const AT_WRITES: readonly [string, Weather][] = [
   ['a page with 200 comes instead of the transition', at('the transition', answer(200, HTML))],
   ['a page with 200 comes after the tag', at('the tag', answerAfter(200, HTML))],
   ['the database is locked for the description', at('the description', answer(503, LOCKED, JSON_TYPE))],
+  ['we are asked to wait for a second', at('the alias', answer(429, 'slow down', { 'retry-after': '1' }))],
   ['a read replica denies the alias that was set', at('the alias', answerAfter(404, NO_MODEL, JSON_TYPE))],
   ['a read replica denies the tag that was set', at('the tag', answerAfter(404, NO_MODEL, JSON_TYPE))],
   ['each write fails once', every(dropBefore)],

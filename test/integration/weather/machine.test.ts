@@ -105,6 +105,8 @@ describe('a clock that jumps', () => {
     await place.commit({ 'm.yaml': champion(model, '1') });
     await using daemon = await place.start([], clock.env);
     const since = conditionOf(await daemon.settled('default/clock', 'UpToDate'), 'Ready')?.lastTransitionTime;
+    const repairs = async () =>
+      (await daemon.promotion('default/clock'))?.status?.history?.filter(({ cause }) => cause === 'Drift');
     for (const [minutes, version] of [
       [-DAY, '2'],
       [2 * DAY, '3'],
@@ -118,10 +120,10 @@ describe('a clock that jumps', () => {
       await daemon.sweeps(2);
       const commit = await place.commit({ 'm.yaml': champion(model, version) });
       await daemon.settled('default/clock', 'UpToDate', commit);
+      const before = (await repairs())?.length ?? 0;
       await mlflow.setAlias(model, 'champion', '1');
-      await eventually(async () =>
-        expect((await mlflow.state(model)).aliases).toEqual({ champion: version }),
-      );
+      await eventually(async () => expect(await repairs()).toHaveLength(before + 1));
+      expect((await mlflow.state(model)).aliases).toEqual({ champion: version });
     }
     const ready = conditionOf(await daemon.settled('default/clock', 'UpToDate'), 'Ready');
     expect(ready?.lastTransitionTime).toBe(since);
@@ -131,12 +133,13 @@ describe('a clock that jumps', () => {
     const model = uniqueModel('fight');
     await mlflow.seed(model, 2);
     const clock = await movableClock();
-    await place.commit({ 'm.yaml': champion(model, '2') });
+    const stages = [{ name: 'Production', version: '2' }];
+    await place.commit({ 'm.yaml': promotion('clock', { model, stages, interval: '1s' }) });
     await using daemon = await place.start([], clock.env);
     await daemon.settled('default/clock', 'UpToDate');
-    const undo = () => mlflow.setAlias(model, 'champion', '1');
+    const undo = () => mlflow.transition(model, '1', 'Production', true);
     const isBack = () =>
-      eventually(async () => expect((await mlflow.state(model)).aliases).toEqual({ champion: '2' }));
+      eventually(async () => expect((await mlflow.state(model)).stages).toMatchObject({ 2: 'Production' }));
     for (let round = 0; round < 5; round += 1) await undo().then(isBack);
     await undo();
     await daemon.settled('default/clock', 'Flapping');
