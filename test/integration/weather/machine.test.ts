@@ -97,6 +97,12 @@ async function movableClock() {
 
 const DAY = 24 * 60;
 
+/** How often something was put back, as the status tells. */
+async function repairsOf(daemon: Daemon): Promise<number> {
+  const { status } = (await daemon.promotion('default/clock')) ?? {};
+  return (status?.history ?? []).filter(({ cause }) => cause === 'Drift').length;
+}
+
 describe('a clock that jumps', () => {
   it('back or forth stops no sweep, no repair, no promotion, no recovery, and no time in a status', async () => {
     const model = uniqueModel('clock');
@@ -105,8 +111,6 @@ describe('a clock that jumps', () => {
     await place.commit({ 'm.yaml': champion(model, '1') });
     await using daemon = await place.start([], clock.env);
     const since = conditionOf(await daemon.settled('default/clock', 'UpToDate'), 'Ready')?.lastTransitionTime;
-    const repairs = async () =>
-      (await daemon.promotion('default/clock'))?.status?.history?.filter(({ cause }) => cause === 'Drift');
     for (const [minutes, version] of [
       [-DAY, '2'],
       [2 * DAY, '3'],
@@ -120,9 +124,9 @@ describe('a clock that jumps', () => {
       await daemon.sweeps(2);
       const commit = await place.commit({ 'm.yaml': champion(model, version) });
       await daemon.settled('default/clock', 'UpToDate', commit);
-      const before = (await repairs())?.length ?? 0;
+      const before = await repairsOf(daemon);
       await mlflow.setAlias(model, 'champion', '1');
-      await eventually(async () => expect(await repairs()).toHaveLength(before + 1));
+      await eventually(async () => expect(await repairsOf(daemon)).toBe(before + 1));
       expect((await mlflow.state(model)).aliases).toEqual({ champion: version });
     }
     const ready = conditionOf(await daemon.settled('default/clock', 'UpToDate'), 'Ready');
@@ -138,15 +142,18 @@ describe('a clock that jumps', () => {
     await using daemon = await place.start([], clock.env);
     await daemon.settled('default/clock', 'UpToDate');
     const undo = () => mlflow.transition(model, '1', 'Production', true);
-    const isBack = () =>
-      eventually(async () => expect((await mlflow.state(model)).stages).toMatchObject({ 2: 'Production' }));
-    for (let round = 0; round < 5; round += 1) await undo().then(isBack);
+    const isPutBack = (times: number) => eventually(async () => expect(await repairsOf(daemon)).toBe(times));
+    for (let round = 1; round <= 5; round += 1) {
+      await undo();
+      await isPutBack(round);
+    }
     await undo();
     await daemon.settled('default/clock', 'Flapping');
 
     await clock.move(daemon, 31);
-    await isBack();
+    await isPutBack(6);
     await daemon.settled('default/clock', 'Flapping');
+    expect((await mlflow.state(model)).stages).toMatchObject({ 1: 'Archived', 2: 'Production' });
     await clock.move(daemon, 62);
     await daemon.settled('default/clock', 'UpToDate');
     const told = daemon
