@@ -18,6 +18,7 @@ import {
   resetAfter,
   resetBefore,
   rewrite,
+  slowBody,
   stale,
   stall,
   startFaultProxy,
@@ -102,6 +103,7 @@ const AT_WRITES: readonly [string, Weather][] = [
   ['nobody answers a transition that was carried out', at('the transition', hangAfter)],
   ['nobody answers the alias that was set', at('the alias', hangAfter)],
   ['the answer to the transition stalls half-way', at('the transition', stall)],
+  ['the answer to the transition comes slowly', at('the transition', slowBody(1_000))],
   ['the answer to the transition is truncated', at('the transition', truncate)],
   ['a 500 comes instead of the transition', at('the transition', answer(500, HTML))],
   ['a 500 comes after the transition', at('the transition', answerAfter(500, HTML))],
@@ -138,6 +140,7 @@ const AT_READS: readonly [string, Weather][] = [
   ['answers are truncated for a moment', () => proxy.on({ ...SEARCH, times: 4 }, truncate)],
   ['a page with 200 comes for a moment', () => proxy.on({ ...SEARCH, times: 6 }, answer(200, HTML))],
   ['a replica lags behind our writes', replicaThatLags],
+  ['answers come slowly', () => proxy.on(SEARCH, slowBody(300))],
   ['every request takes 300 ms', () => proxy.on({}, after(300))],
   ['a search leaves out the model', ({ model }) => proxy.on({ path: /registered-models\/search/ }, without(model))],
 ]; // prettier-ignore
