@@ -148,7 +148,11 @@ describe('a locked database', () => {
       async () => {
         const unlock = await lockDatabase();
         const commit = await place.commit(story.files);
-        await refused.promise.finally(unlock);
+        try {
+          await refused.promise;
+        } finally {
+          await unlock();
+        }
         await daemon.settled(story.key, 'UpToDate', commit);
       },
       on(server.url),
