@@ -27,6 +27,8 @@ export interface Exchange {
   readonly reply: (reply: Reply) => void;
   /** Sends the head and the beginning of a reply, and leaves the rest open. */
   readonly begin: (reply: Reply, body: string) => void;
+  /** Sends the beginning of a reply at once, and the rest after a while. */
+  readonly slowly: (reply: Reply, ms: number) => void;
   /** Closes the connection in the middle of things. */
   readonly hangUp: () => void;
   /** The same, by a TCP reset. */
@@ -95,6 +97,11 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
         },
         begin: ({ status, headers }, body) => {
           response.writeHead(status, withoutFraming(headers)).write(body, BYTES);
+        },
+        slowly: ({ status, headers, body }, ms) => {
+          const half = body.length / 2;
+          response.writeHead(status, withoutFraming(headers)).write(body.slice(0, half), BYTES);
+          setTimeout(() => response.end(body.slice(half), BYTES), ms);
         },
         hangUp: () => response.destroy(),
         reset: () => request.socket.resetAndDestroy(),
@@ -177,6 +184,11 @@ export const stall: Fault = async ({ forward, begin }) => {
   const reply = await forward();
   begin(reply, reply.body.slice(0, reply.body.length / 2));
 };
+
+/** All of the body, the second half of it after a while. */
+export function slowBody(ms: number): Fault {
+  return async ({ forward, slowly }) => slowly(await forward(), ms);
+}
 
 /** What the server said to the same request the last time: a read replica that lags. */
 export const stale: Fault = async ({ last, forward, reply }) => reply(last ?? (await forward()));

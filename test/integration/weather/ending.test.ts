@@ -1,8 +1,8 @@
 /** How the daemon ends: in the middle of a promotion, in a call that hangs, and when it is asked twice. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { afterwards, hang, startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
+import { afterwards, startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
 import { sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { conditionOf, eventually, type Daemon } from '../../support/program.ts';
+import { conditionOf } from '../../support/program.ts';
 import { install, promotion, type Installation } from '../e2e/installation.ts';
 import { begin, CHANGES, changesOf, missing, mlflow } from './world.ts';
 
@@ -21,6 +21,13 @@ afterAll(async () => {
   await place?.[Symbol.asyncDispose]();
   await proxy?.[Symbol.asyncDispose]();
 });
+
+/** No transition is ever answered. Resolves when the first one came. */
+function holdTransition(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  proxy.on({ path: /transition-stage/ }, () => resolve());
+  return promise;
+}
 
 const ALIASES = Array.from({ length: 20 }, (_, index) => `alias-${index}`);
 
@@ -56,10 +63,10 @@ describe('asked to stop', () => {
 
   it('while a write hangs, it ends within the time it has to drain, and the next start completes it once', async () => {
     const story = await begin('hung');
-    proxy.on({ path: /transition-stage/ }, hang);
+    const arrived = holdTransition();
     await place.commit(story.files);
     await using daemon = await place.start();
-    await eventually(() => expect(proxy.seen.at(-1)).toContain('transition-stage'));
+    await arrived;
     const { code, milliseconds } = await daemon.stop('SIGTERM');
     expect(code).toBe(0);
     // 20 s are promised; the deadline of the call itself is 30 s.
@@ -78,10 +85,10 @@ describe('asked to stop', () => {
     ['SIGINT', 'SIGTERM'],
   ] as const)('twice, by %s and then by %s, it ends at once', async (first, second) => {
     const story = await begin('twice');
-    proxy.on({ path: /transition-stage/ }, hang);
+    const arrived = holdTransition();
     await place.commit(story.files);
-    await using daemon: Daemon = await place.start();
-    await eventually(() => expect(proxy.seen.at(-1)).toContain('transition-stage'));
+    await using daemon = await place.start();
+    await arrived;
     process.kill(daemon.pid, first);
     await daemon.logged('stopping: what has begun is finished');
     const { signal, milliseconds } = await daemon.stop(second);

@@ -63,9 +63,7 @@ describe('a fetch', () => {
   it.each<[string, Rule, Fault, RegExp]>([
     ['whose server dies half-way', FETCH, diesHalfWay, /broke off the connection|git failed/],
     ['that is truncated', FETCH, truncate, /broke off the connection|git failed/],
-    ['whose connection is reset', FETCH, resetAfter, /broke off the connection/],
     ['that is answered by a gateway with 502', REFS, answer(502, PAGE), /error 502/],
-    ['that is answered by a page with 200', REFS, answer(200, PAGE), /web page instead of git/],
     ['that never arrives', REFS, dropBefore, /broke off the connection/],
   ])('%s is told, and made again by itself', async (_what, rule, fault, words) => {
     const told = daemon.log().filter(({ msg }) => msg === UNREADABLE).length;
@@ -83,6 +81,29 @@ describe('a fetch', () => {
       { level: 'warn', reason: 'Unreachable', detail: expect.stringMatching(words) },
     ]);
     expect((await daemon.status()).source.failure).toBeUndefined();
+  });
+
+  it.each<[string, Rule, Fault]>([
+    ['whose connection is reset', FETCH, resetAfter],
+    ['that is answered by a page for a moment', REFS, answer(200, PAGE)],
+  ])('%s is made again, and nobody need know', async (_what, rule, fault) => {
+    const changes = await daemon.metric(SET_ALIAS);
+    proxy.on({ ...rule, times: 1 }, fault);
+    const commit = await declare();
+    await daemon.settled('default/git', 'UpToDate', commit);
+    expect(await daemon.metric(SET_ALIAS)).toBe(changes + 1);
+    expect(daemon.log().filter(({ reason }) => reason === 'BranchNotFound')).toEqual([]);
+  });
+
+  it('that is answered by a page with 200 for longer is told as that', async () => {
+    proxy.on(REFS, answer(200, PAGE));
+    const line = await daemon.logged(UNREADABLE, { reason: 'Unreachable' });
+    expect(line).toBeDefined();
+    await eventually(async () =>
+      expect((await daemon.status()).source.failure?.message).toContain('web page instead of git'),
+    );
+    proxy.clear();
+    await eventually(async () => expect((await daemon.status()).source.failure).toBeUndefined());
   });
 });
 
@@ -106,5 +127,18 @@ describe('a push of statuses', () => {
     await eventually(async () => expect(await daemon.metric('modelpromotion_queue_depth')).toBe(0));
     expect(await place.statusCommits()).toBe(commits + 1);
     expect(daemon.log().filter(({ msg }) => msg === UNWRITTEN).length).toBeLessThanOrEqual(said + 1);
+  });
+});
+
+describe('a page with 200 at the very start', () => {
+  it('does not make us forget what the status branch holds', async () => {
+    const shown = await daemon.promotion('default/git');
+    await eventually(async () => expect(await place.statusFile('default/git')).toEqual(shown));
+    await daemon.stop();
+    proxy.on({ ...REFS, times: 1 }, answer(200, PAGE));
+    daemon = await place.start(['--git-url', `${proxy.url}/models.git`]);
+    await daemon.settled('default/git', 'UpToDate');
+    await daemon.logged('remembered statuses were read');
+    expect(await daemon.promotion('default/git')).toEqual(shown);
   });
 });

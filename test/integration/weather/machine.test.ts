@@ -97,6 +97,12 @@ async function movableClock() {
 
 const DAY = 24 * 60;
 
+/** How often something was put back, as the status tells. */
+async function repairsOf(daemon: Daemon): Promise<number> {
+  const { status } = (await daemon.promotion('default/clock')) ?? {};
+  return (status?.history ?? []).filter(({ cause }) => cause === 'Drift').length;
+}
+
 describe('a clock that jumps', () => {
   it('back or forth stops no sweep, no repair, no promotion, no recovery, and no time in a status', async () => {
     const model = uniqueModel('clock');
@@ -118,10 +124,10 @@ describe('a clock that jumps', () => {
       await daemon.sweeps(2);
       const commit = await place.commit({ 'm.yaml': champion(model, version) });
       await daemon.settled('default/clock', 'UpToDate', commit);
+      const before = await repairsOf(daemon);
       await mlflow.setAlias(model, 'champion', '1');
-      await eventually(async () =>
-        expect((await mlflow.state(model)).aliases).toEqual({ champion: version }),
-      );
+      await eventually(async () => expect(await repairsOf(daemon)).toBe(before + 1));
+      expect((await mlflow.state(model)).aliases).toEqual({ champion: version });
     }
     const ready = conditionOf(await daemon.settled('default/clock', 'UpToDate'), 'Ready');
     expect(ready?.lastTransitionTime).toBe(since);
@@ -131,19 +137,23 @@ describe('a clock that jumps', () => {
     const model = uniqueModel('fight');
     await mlflow.seed(model, 2);
     const clock = await movableClock();
-    await place.commit({ 'm.yaml': champion(model, '2') });
+    const stages = [{ name: 'Production', version: '2' }];
+    await place.commit({ 'm.yaml': promotion('clock', { model, stages, interval: '1s' }) });
     await using daemon = await place.start([], clock.env);
     await daemon.settled('default/clock', 'UpToDate');
-    const undo = () => mlflow.setAlias(model, 'champion', '1');
-    const isBack = () =>
-      eventually(async () => expect((await mlflow.state(model)).aliases).toEqual({ champion: '2' }));
-    for (let round = 0; round < 5; round += 1) await undo().then(isBack);
+    const undo = () => mlflow.transition(model, '1', 'Production', true);
+    const isPutBack = (times: number) => eventually(async () => expect(await repairsOf(daemon)).toBe(times));
+    for (let round = 1; round <= 5; round += 1) {
+      await undo();
+      await isPutBack(round);
+    }
     await undo();
     await daemon.settled('default/clock', 'Flapping');
 
     await clock.move(daemon, 31);
-    await isBack();
+    await isPutBack(6);
     await daemon.settled('default/clock', 'Flapping');
+    expect((await mlflow.state(model)).stages).toMatchObject({ 1: 'Archived', 2: 'Production' });
     await clock.move(daemon, 62);
     await daemon.settled('default/clock', 'UpToDate');
     const told = daemon

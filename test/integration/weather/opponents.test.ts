@@ -26,19 +26,19 @@ afterEach(async () => {
   await proxy?.[Symbol.asyncDispose]();
 });
 
-/** A process of its own that puts @champion back to version 1 whenever it is elsewhere, until it is killed. */
+/** A process of its own that puts version 1 back into Production whenever it is not there, until it is killed. */
 async function startOpponent(model: string): Promise<() => Promise<void>> {
   const script = join(place.folder, 'opponent.mjs');
   await writeFile(
     script,
     `const [url, name] = process.argv.slice(2);
-     const api = url + '/api/2.0/mlflow/registered-models/';
+     const api = url + '/api/2.0/mlflow/model-versions/';
      for (;;) {
-       const { registered_model: model } = await (await fetch(api + 'get?name=' + name)).json();
-       const held = model.aliases?.find(({ alias }) => alias === 'champion')?.version;
-       if (held !== '1') {
-         const body = JSON.stringify({ name, alias: 'champion', version: '1' });
-         await fetch(api + 'alias', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+       const { model_version: version } = await (await fetch(api + 'get?version=1&name=' + name)).json();
+       if (version.current_stage !== 'Production') {
+         const body = { name, version: '1', stage: 'Production', archive_existing_versions: true };
+         const headers = { 'content-type': 'application/json' };
+         await fetch(api + 'transition-stage', { method: 'POST', headers, body: JSON.stringify(body) });
        }
        await new Promise((resolve) => setTimeout(resolve, 100));
      }`,
@@ -52,11 +52,12 @@ async function startOpponent(model: string): Promise<() => Promise<void>> {
 
 const spec = (model: string, version = '2', more: object = {}) => ({
   model,
-  aliases: [{ name: 'champion', version }],
+  stages: [{ name: 'Production', version }],
   interval: '1s',
   ...more,
 });
-const settingsOf = (model: string) => changesOf(proxy, model).filter((change) => change.startsWith('alias'));
+const settingsOf = (model: string) =>
+  changesOf(proxy, model).filter((change) => change.endsWith('Production'));
 const warnings = (daemon: Daemon) =>
   daemon.log().filter(({ level, msg }) => level === 'warn' && msg === 'event');
 
@@ -64,7 +65,7 @@ describe('an automation that undoes us', () => {
   it('is met with five repairs, one warning and patience; a restart, a person and a new wish are understood', async () => {
     const model = uniqueModel('fought');
     await mlflow.seed(model, 3);
-    await mlflow.setAlias(model, 'champion', '1');
+    await mlflow.transition(model, '1', 'Production');
     const manifest = promotion('fought', spec(model));
     await place.commit({ 'fought.yaml': manifest });
     await using first = await place.start();
@@ -73,7 +74,7 @@ describe('an automation that undoes us', () => {
     const stalled = await first.settled('default/fought', 'Flapping');
 
     expect(conditionOf(stalled, 'Stalled')).toMatchObject({ status: 'True', reason: 'Flapping' });
-    expect(conditionOf(stalled, 'Ready')?.message).toContain('@champion');
+    expect(conditionOf(stalled, 'Ready')?.message).toContain('Production');
     // The promotion itself, and five repairs.
     expect(settingsOf(model)).toHaveLength(1 + ROUNDS);
     await first.sweeps(3);
@@ -98,7 +99,7 @@ describe('an automation that undoes us', () => {
     );
     const asked = await place.commit({ 'fought.yaml': annotated });
     await second.settled('default/fought', 'UpToDate', asked);
-    expect((await mlflow.state(model)).aliases).toEqual({ champion: '2' });
+    expect((await mlflow.state(model)).stages).toEqual({ 1: 'Archived', 2: 'Production' });
     expect(settingsOf(model)).toHaveLength(2 + ROUNDS);
   });
 });

@@ -71,13 +71,13 @@ function crash(): void {
   }
 }
 
-/** Holds MLflow's SQLite file as another writer does that takes its time. */
+/** Holds MLflow's SQLite file as another writer does that takes its time: it can be read, and not written. */
 async function lockDatabase(): Promise<() => Promise<void>> {
   const python = await findPython(AbortSignal.timeout(30_000));
   const script = [
     'import sqlite3, sys',
     'db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)',
-    'db.execute("BEGIN EXCLUSIVE")',
+    'db.execute("BEGIN IMMEDIATE")',
     'print("locked", flush=True)',
     'sys.stdin.read()',
     'db.execute("ROLLBACK")',
@@ -148,8 +148,11 @@ describe('a locked database', () => {
       async () => {
         const unlock = await lockDatabase();
         const commit = await place.commit(story.files);
-        await refused.promise;
-        await unlock();
+        try {
+          await refused.promise;
+        } finally {
+          await unlock();
+        }
         await daemon.settled(story.key, 'UpToDate', commit);
       },
       on(server.url),

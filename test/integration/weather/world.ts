@@ -98,7 +98,7 @@ export async function liesDuring(
 ): Promise<unknown[]> {
   const lies: unknown[] = [];
   const believed = new Set<Story>();
-  let working = true;
+  const done = new AbortController();
   const look = async () => {
     const { promotions } = await daemon.status();
     for (const story of stories) {
@@ -110,12 +110,12 @@ export async function liesDuring(
     }
   };
   const watching = (async () => {
-    for (; working; await sleep(100)) await look();
+    for (; !done.signal.aborted; await sleep(100)) await look();
   })();
   try {
     await work();
   } finally {
-    working = false;
+    done.abort();
     await watching;
   }
   return lies;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GitExitError } from '../../../src/adapters/git/door.ts';
-import { explain, UnexplainedError } from '../../../src/adapters/git/failures.ts';
+import { cacheFailure, explain, UnexplainedError } from '../../../src/adapters/git/failures.ts';
 import { parseGitUrl } from '../../../src/adapters/git/url.ts';
 
 const CONTEXT = {
@@ -32,6 +32,7 @@ describe('what git says, for people', () => {
       /no repository at https:\/\/git/,
     ],
     ["fatal: couldn't find remote ref refs/heads/main", 'BranchNotFound', /has no branch main/],
+    ['fatal: write error: No space left on device', 'CacheUnusable', /--cache-dir is full/],
     [`${UNABLE}Could not resolve host: git.example.com`, 'Unreachable', /unknown to the name service/],
     [
       `${UNABLE}Failed to connect to git.example.com port 443 after 0 ms: Couldn't connect to server`,
@@ -174,5 +175,21 @@ Host key verification failed.`,
     const error = explain(said('remote: hello\nfatal: \u001b[31mmystery\n'), CONTEXT);
     expect(error).toBeInstanceOf(UnexplainedError);
     expect(error.message).toBe('git failed: fatal:  [31mmystery');
+  });
+});
+
+describe('a failure of our own disk', () => {
+  it.each([
+    ['ENOSPC', /--cache-dir is full/],
+    ['EDQUOT', /--cache-dir is full/],
+    ['EACCES', /cannot be used \(EACCES\).*right to write/],
+    ['EROFS', /cannot be used \(EROFS\)/],
+  ])('%s says what to do', (code, words) => {
+    const failure = cacheFailure(Object.assign(new Error('mkdir'), { code, syscall: 'mkdir' }));
+    expect(failure).toMatchObject({ reason: 'CacheUnusable', message: expect.stringMatching(words) });
+  });
+
+  it('is nothing that is not one', () => {
+    expect(cacheFailure(new Error('odd'))).toBeUndefined();
   });
 });

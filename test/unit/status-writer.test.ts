@@ -1,0 +1,57 @@
+/** Statuses on their way to the status branch, when that cannot be written to. */
+import { describe, expect, it } from 'vitest';
+import { StatusWriter } from '../../src/cli/daemon/status-writer.ts';
+import { SourceError } from '../../src/reconcile/ports.ts';
+
+const live = new AbortController().signal;
+
+function writerFor(failures: (Error | undefined)[]) {
+  const [written, warnings, results]: [string[], object[], string[]] = [[], [], []];
+  const quiet = () => undefined;
+  const writer = new StatusWriter({
+    store: {
+      read: () => Promise.resolve(new Map()),
+      write: (changes) => {
+        const failure = failures.shift();
+        if (failure !== undefined) return Promise.reject(failure);
+        written.push(...changes.keys());
+        return Promise.resolve('written');
+      },
+    },
+    keys: () => [],
+    documentOf: (key) => ({ key }),
+    idle: () => Promise.resolve(),
+    revision: () => 'main@sha1:1',
+    logger: {
+      debug: quiet,
+      info: quiet,
+      warn: (fields) => warnings.push(fields),
+      error: quiet,
+      child: () => {
+        throw new Error('not used');
+      },
+    },
+    written: (result) => results.push(result),
+  });
+  return { writer, written, warnings, results };
+}
+
+describe('a write of statuses that fails', () => {
+  it.each([
+    ['as the server says', new SourceError('Unreachable', 'no answer'), { detail: 'no answer' }],
+    [
+      'in a way nobody thought of',
+      new TypeError('odd'),
+      { detail: 'odd', err: expect.any(TypeError) as unknown },
+    ],
+  ])('%s is told once, kept, and made again', async (_what, failure, fields) => {
+    const { writer, written, warnings, results } = writerFor([failure, failure]);
+    writer.changed('ml/churn');
+    expect(await writer.flush(live)).toBe(false);
+    expect(await writer.flush(live, 1)).toBe(false);
+    expect(await writer.flush(live, 2)).toBe(true);
+    expect(written).toEqual(['ml/churn.yaml']);
+    expect(warnings).toEqual([fields]);
+    expect(results).toEqual(['failed', 'failed', 'ok']);
+  });
+});
