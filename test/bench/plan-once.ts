@@ -17,10 +17,16 @@ import { aModel } from '../support/builders.ts';
 import { MemoryRegistry, only } from '../support/memory-registry.ts';
 import { modelNames } from './registry.ts';
 
+/** Milliseconds that passed, and of CPU in this process. */
+export interface Taken {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
 export interface Rounds {
-  /** Milliseconds for all manifests, and when one of them changed. */
-  readonly all: number;
-  readonly one: number;
+  /** For all manifests, and when one of them changed. */
+  readonly all: Taken;
+  readonly one: Taken;
 }
 
 const signal = AbortSignal.timeout(10 * 60_000);
@@ -55,10 +61,11 @@ function tell(rounds: Rounds): void {
   process.stdout.write(`${JSON.stringify(rounds)}\n`, () => process.exit(0));
 }
 
-async function timed(work: () => unknown): Promise<number> {
-  const started = performance.now();
+async function timed(work: () => unknown): Promise<Taken> {
+  const [started, before] = [performance.now(), process.cpuUsage()];
   await work();
-  return performance.now() - started;
+  const { user, system } = process.cpuUsage(before);
+  return { wall: performance.now() - started, cpu: (user + system) / 1_000 };
 }
 
 /** Polls, takes in what is new, and plans every promotion that it concerns. */
