@@ -55,11 +55,11 @@ try {
 process.stdout.write(`${renderTable(results.flatMap(({ rows }) => rows))}\n`);
 
 /** When, where and with what it was measured. */
-function circumstances({ versions }: Context): string {
-  const [{ model = 'unknown' } = {}, ...more] = cpus();
+function circumstances(of: Context): string {
+  const [first, ...more] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const date = new Date().toISOString().slice(0, 10);
-  const software = [`Node ${process.versions.node}`, `MLflow ${MLFLOW_VERSION}`, ...versions()].join(', ');
-  return `Measured ${date} at ${revision} on ${more.length + 1} × ${model.trim()}, ${memory} GB, server and client on one machine; ${software}.`;
+  const software = [`Node ${process.versions.node}`, `MLflow ${MLFLOW_VERSION}`, ...of.versions()].join(', ');
+  return `Measured ${date} at ${revision} on ${more.length + 1} × ${first?.model.trim() ?? 'unknown'}, ${memory} GB, server and client on one machine; ${software}.`;
 }

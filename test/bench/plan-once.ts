@@ -2,6 +2,7 @@
  * One round of `plan.ts`, in a process of its own so that nothing is warm. Prints milliseconds as JSON.
  * Arguments: folder PATH | git URL CACHE | yaml PATH.
  */
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -52,7 +53,7 @@ if (kind === 'yaml') {
   const all = await timed(() => planned(source, engine));
   process.stdout.write('change\n');
   // Whoever started us changes one manifest, and says so.
-  for await (const _line of createInterface({ input: process.stdin })) break;
+  await once(createInterface({ input: process.stdin }), 'line');
   const one = await timed(() => planned(source, engine));
   tell({ all, one });
 }

@@ -35,14 +35,14 @@ export async function plan(context: Context): Promise<Result> {
   const found: Record<'yaml' | 'folder' | 'git', Rounds[]> = { yaml: [], folder: [], git: [] };
   try {
     for (let round = 0; round < rounds; round += 1) {
-      found.yaml.push(await once_(['yaml', folder]));
+      found.yaml.push(await planOnce(['yaml', folder]));
       found.folder.push(
-        await once_(['folder', folder], () => writeFile(join(folder, changed), change(round))),
+        await planOnce(['folder', folder], () => writeFile(join(folder, changed), change(round))),
       );
       const cache = join(await context.folder(), 'cache');
       await mkdir(cache);
       found.git.push(
-        await once_(['git', `${server.url}/models.git`, cache], async () => {
+        await planOnce(['git', `${server.url}/models.git`, cache], async () => {
           await repo.commit({ [changed]: change(round) });
         }),
       );
@@ -56,10 +56,17 @@ export async function plan(context: Context): Promise<Result> {
     const ours = seconds(source, which, 'wall');
     const peer = seconds('yaml', which, 'wall');
     const ratio = which === 'all' ? { peer: spread(peer), ratio: rounded(median(ours) / median(peer)) } : {};
-    return { what, ours: spread(ours), ...ratio, goal: `< ${GOALS[which]}`, met: median(ours) < GOALS[which] };
+    return {
+      what,
+      ours: spread(ours),
+      ...ratio,
+      goal: `< ${GOALS[which]}`,
+      met: median(ours) < GOALS[which],
+    };
   };
   const cpu = (['folder', 'git', 'yaml'] as const).map(
-    (source) => `${source} ${spread(seconds(source, 'all', 'cpu'))} and ${spread(seconds(source, 'one', 'cpu'))}`,
+    (source) =>
+      `${source} ${spread(seconds(source, 'all', 'cpu'))} and ${spread(seconds(source, 'one', 'cpu'))}`,
   );
   return {
     rows: [
@@ -76,7 +83,7 @@ export async function plan(context: Context): Promise<Result> {
 }
 
 /** Runs one round; `change` is called when all were planned once. */
-async function once_(
+async function planOnce(
   args: readonly string[],
   change: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Rounds> {

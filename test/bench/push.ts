@@ -50,8 +50,17 @@ export async function push(context: Context): Promise<Result> {
   const mirror = join(root, 'mirror.git');
   await run('git', ['clone', '--quiet', '--bare', url, mirror]);
   const args = [
-    ...['--source', 'git', '--git-url', url, '--cache-dir', join(root, 'cache'), '--status-branch', ''],
-    ...['--registry-uri', server.url, ...wake.args],
+    '--source',
+    'git',
+    '--git-url',
+    url,
+    '--cache-dir',
+    join(root, 'cache'),
+    '--status-branch',
+    '',
+    '--registry-uri',
+    server.url,
+    ...wake.args,
   ];
   await using daemon = await startDaemon(args);
   try {

@@ -14,7 +14,7 @@ const FIRST = 100_000;
 /** Nothing was updated lately: a look for changes finds nothing. */
 const DAY = 24 * 60 * 60_000;
 
-export function modelName(index: number): string {
+function modelName(index: number): string {
   return `bench-${FIRST + index}`;
 }
 

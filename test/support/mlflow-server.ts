@@ -1,5 +1,6 @@
 /** MLflow servers of other shapes than the shared one: more workers, PostgreSQL. */
-import { access, mkdir } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { run, startChild } from '../../src/cli/quickstart/child.ts';
 import { childEnvironment } from '../../src/cli/quickstart/environment.ts';
@@ -7,6 +8,7 @@ import { installMlflow } from '../../src/cli/quickstart/install.ts';
 import { freePort } from '../../src/cli/quickstart/port.ts';
 import { readTail } from '../../src/cli/quickstart/tail.ts';
 import { until } from '../../src/cli/quickstart/until.ts';
+import { startPostgres } from './postgres.ts';
 
 /** MLflow 3.17.2 speaks to PostgreSQL through this; nothing else of ours needs it. */
 const DRIVER = 'psycopg2-binary==2.9.13';
@@ -39,19 +41,13 @@ export async function startMlflowOn(options: ServerOptions): Promise<MlflowProce
   await mkdir(dir, { recursive: true });
   const port = await freePort();
   const logFile = join(dir, 'mlflow.log');
-  const server = startChild(
-    [
-      ...[python, '-m', 'mlflow', 'server', '--host', '127.0.0.1', '--port', String(port)],
-      ...['--workers', String(workers), '--backend-store-uri', database],
-      ...['--artifacts-destination', resolve(dir, 'artifacts')],
-    ] as [string, ...string[]],
-    logFile,
-    {
-      cwd: dir,
-      env: childEnvironment({ MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false', ...env }),
-      signal,
-    },
-  );
+  const place = ['--host', '127.0.0.1', '--port', String(port), '--workers', String(workers)];
+  const stores = ['--backend-store-uri', database, '--artifacts-destination', resolve(dir, 'artifacts')];
+  const server = startChild([python, '-m', 'mlflow', 'server', ...place, ...stores], logFile, {
+    cwd: dir,
+    env: childEnvironment({ MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false', ...env }),
+    signal,
+  });
   const url = `http://127.0.0.1:${port}`;
   try {
     await until(() => answers(url), { child: server, deadlineMs: START_DEADLINE_MS, signal });
@@ -60,6 +56,33 @@ export async function startMlflowOn(options: ServerOptions): Promise<MlflowProce
     throw new Error(`MLflow did not start on ${database}:\n${await readTail(logFile)}`, { cause: error });
   }
   return { url, python, env, database, logFile, stop: () => server.stop() };
+}
+
+/** On an empty PostgreSQL of its own, which ends with it. */
+export async function startMlflowOnPostgres(
+  installation: string,
+  { workers, signal }: Pick<ServerOptions, 'workers' | 'signal'>,
+): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  const root = await mkdtemp(join(tmpdir(), 'modelpromotion-postgres-'));
+  // PostgreSQL may run as another user than we.
+  await chmod(root, 0o755);
+  const postgres = await startPostgres(installation, { dir: join(root, 'data'), signal, durable: false });
+  const stop = async (): Promise<void> => {
+    await postgres.stop();
+    await rm(root, { recursive: true, force: true, maxRetries: 5 });
+  };
+  try {
+    const server = await startMlflowOn({
+      dir: join(root, 'mlflow'),
+      workers,
+      database: postgres.uri,
+      signal,
+    });
+    return { url: server.url, stop: () => server.stop().finally(stop) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 async function answers(url: string): Promise<boolean> {

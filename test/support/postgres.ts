@@ -43,13 +43,8 @@ const DEBIAN = '/usr/lib/postgresql';
 /** The folder that holds `bin/postgres`; undefined when there is none on this machine. */
 export async function findPostgres(): Promise<string | undefined> {
   const installed = await readdir(DEBIAN).catch(() => []);
-  const candidates = [
-    embedded(),
-    ...installed
-      .toSorted()
-      .toReversed()
-      .map((version) => join(DEBIAN, version)),
-  ];
+  const newestFirst = installed.toSorted((a, b) => Number(b) - Number(a));
+  const candidates = [embedded(), ...newestFirst.map((version) => join(DEBIAN, version))];
   for (const candidate of candidates) {
     if (candidate !== undefined && (await exists(join(candidate, 'bin', 'postgres')))) return candidate;
   }
@@ -74,13 +69,16 @@ export async function startPostgres(installation: string, options: PostgresOptio
   const version = await run(command('postgres', '--version'), child);
   const port = await freePort();
   const settings = [
-    `listen_addresses=127.0.0.1`,
-    `unix_socket_directories=`,
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
     `fsync=${durable ? 'on' : 'off'}`,
   ];
-  const arguments_ = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
   const logFile = join(dir, 'postgres.log');
-  const server = startChild(command('postgres', ...arguments_), logFile, child);
+  const server = startChild(
+    command('postgres', '-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])),
+    logFile,
+    child,
+  );
   await ready(server, logFile, signal);
   return {
     uri: `postgresql+psycopg2://${USER}@127.0.0.1:${port}/postgres`,
