@@ -2,6 +2,7 @@
 import type { MlflowProcess } from '../support/mlflow-server.ts';
 import { inWords, POLICIES, sendAll, type Policy } from './bare.ts';
 import { SERVERS, type Context, type ServerKind } from './context.ts';
+import { serverCpu } from './cpu.ts';
 import { promoteAll, type Promoted } from './promote.ts';
 import { fillRegistry, modelNames } from './registry.ts';
 import type { Result, Row } from './report.ts';
@@ -39,6 +40,7 @@ async function coldOn(server: MlflowProcess, kind: ServerKind, context: Context)
   const wanted = models.map((model) => ({ model, version: '4', alias: 'champion' }));
   const ours: Promoted[] = [];
   const raw: number[] = [];
+  const rawCpu: number[] = [];
   const { words } = SERVERS[kind];
 
   ours.push(await promoteAll(server, wanted, context));
@@ -46,11 +48,13 @@ async function coldOn(server: MlflowProcess, kind: ServerKind, context: Context)
   const policy = await bestPolicy(server, each, context);
   const bareRound = async (): Promise<void> => {
     await fillRegistry(server, promotions);
+    const before = await serverCpu(server);
     const seconds = await sendAll(
       server.url,
       models.map((model) => writesFor(model, each)),
       policy,
     );
+    rawCpu.push((await serverCpu(server)) - before);
     raw.push(promotions / seconds);
     context.say(`${words}: bare ${rounded(promotions / seconds)} promotions/s`);
   };
@@ -62,6 +66,8 @@ async function coldOn(server: MlflowProcess, kind: ServerKind, context: Context)
   const oneShot = await applyOnce(server, wanted, context);
   const rates = ours.map(({ seconds }) => promotions / seconds);
   const ratio = median(rates) / median(raw);
+  const perPromotion = (seconds: readonly number[]): number[] =>
+    seconds.map((one) => (one / promotions) * 1_000);
   const beyond = median(ours.map(({ reads }) => reads / promotions));
   return {
     rows: [
@@ -88,6 +94,7 @@ async function coldOn(server: MlflowProcess, kind: ServerKind, context: Context)
     ],
     notes: [
       `${words}: a promotion is ${[...each].map(([call, count]) => `${count} × ${call}`).join(', ')}; the bare loop was fastest with ${inWords(policy)}. ` +
+        `MLflow and its database took ${spread(perPromotion(ours.map((one) => one.serverCpu)))} ms of CPU a promotion for us, ${spread(perPromotion(rawCpu))} ms for the bare loop. ` +
         `Of our time, ${spread(ours.map(({ sweep }) => sweep))} s were the first look at the registry; ${spread(ours.map(({ inFlight }) => inFlight))} requests were in flight on average, and the program took ${spread(ours.map(({ cpu }) => cpu))} s of CPU.`,
     ],
   };
