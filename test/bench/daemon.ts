@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const DEADLINE_MS = 30 * 60_000;
-const LOOK_EVERY_MS = 200;
+const LOOK_EVERY_MS = 500;
 
 export interface LogLine {
   readonly msg: string;
