@@ -1,6 +1,7 @@
 /** The peer of most measurements: nothing but the requests themselves, sent by a loop over undici. */
-import { Agent, request } from 'undici';
+import { Agent, errors, request } from 'undici';
 
+const ATTEMPTS = 3;
 const API = '/api/2.0/mlflow';
 
 export interface Request {
@@ -51,8 +52,18 @@ export class Bare {
     this.#agent = new Agent({ connections: inFlight, pipelining: connections === 'kept' ? 1 : 0 });
   }
 
-  /** Resolves with the body. */
-  async send({ method, path, body }: Request): Promise<string> {
+  /** Resolves with the body. A connection that the server closes meanwhile is no failure: the same is sent again. */
+  async send(one: Request): Promise<string> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#exchange(one);
+      } catch (error) {
+        if (!(error instanceof errors.SocketError) || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #exchange({ method, path, body }: Request): Promise<string> {
     const answer = await request(`${this.#url}${API}${path}`, {
       method,
       dispatcher: this.#agent,

@@ -5,7 +5,7 @@ import { SERVERS, type Context, type ServerKind } from './context.ts';
 import { serverCpu } from './cpu.ts';
 import { promoteAll, type Promoted } from './promote.ts';
 import { fillRegistry, modelNames } from './registry.ts';
-import type { Result, Row } from './report.ts';
+import { renderTable, type Result, type Row } from './report.ts';
 import { median, rounded, spread } from './statistics.ts';
 import { applyOnce } from './one-shot.ts';
 import { writesEach, writesFor } from './writes.ts';
@@ -27,6 +27,7 @@ export async function cold(context: Context): Promise<Result> {
       continue;
     }
     const part = await coldOn(server, kind, context);
+    context.say(renderTable(part.rows));
     rows.push(...part.rows);
     notes.push(...part.notes);
   }
