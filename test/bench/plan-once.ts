@@ -77,7 +77,7 @@ async function planned(source: Source, engine: Engine): Promise<void> {
     const entry = engine.catalog.entries.get(key);
     const start = entry === undefined ? undefined : engine.inputFor(entry.promotion);
     if (start?.kind !== 'input') throw new Error(`${key} cannot be planned`);
-    const { plan } = await planLive(start.input, signal);
+    const { plan } = await planLive(start.input, Date.now(), signal);
     if (plan.kind !== 'Apply') throw new Error(`${key} has nothing to do`);
   }
 }

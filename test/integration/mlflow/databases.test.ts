@@ -41,7 +41,7 @@ function promote(model: string, registry: Registry): Promise<Finding> {
   const promotion = aPromotion({ model, stages: { Production: '4' }, aliases: { champion: '4' } });
   const input = {
     promotion,
-    memory: { records: () => new Map(), lastDigest: undefined, handledAt: undefined },
+    memory: { records: () => new Map(), lastDigest: undefined, handledAt: undefined, repairs: new Map() },
     registry,
     owner: 'default/ml/churn',
     claimedVersions: new Map<string, string>(),
