@@ -67,7 +67,8 @@ export async function startMlflowOnPostgres(
   // PostgreSQL may run as another user than we.
   await chmod(root, 0o755);
   const postgres = await startPostgres(installation, { dir: join(root, 'data'), signal, durable: false });
-  const stop = async (): Promise<void> => {
+  const stop = async (server?: MlflowProcess): Promise<void> => {
+    await server?.stop();
     await postgres.stop();
     await rm(root, { recursive: true, force: true, maxRetries: 5 });
   };
@@ -78,7 +79,7 @@ export async function startMlflowOnPostgres(
       database: postgres.uri,
       signal,
     });
-    return { url: server.url, stop: () => server.stop().finally(stop) };
+    return { url: server.url, stop: () => stop(server) };
   } catch (error) {
     await stop();
     throw error;

@@ -59,11 +59,11 @@ function attemptOf(finding: Finding): Attempt | undefined {
   return finding.kind === 'Planned' ? finding.attempt : undefined;
 }
 
-describe.each(DATABASES.filter(({ there }) => there))('on $database', ({ database, start }) => {
+describe.each(DATABASES.filter(({ there }) => there))('on $database', (on) => {
   let url = '';
   let mlflow = rest(url);
   beforeAll(async () => {
-    url = await start();
+    url = await on.start();
     mlflow = rest(url);
   });
 
@@ -139,7 +139,7 @@ describe.each(DATABASES.filter(({ there }) => there))('on $database', ({ databas
     const name = await seeded();
     const { registry } = await sweptRegistry(url, [name]);
     const written = registry.write(name, write.describe('4', 'x'.repeat(5_001)), soon());
-    if (database === 'SQLite') await expect(written).resolves.toBeUndefined();
+    if (on.database === 'SQLite') await expect(written).resolves.toBeUndefined();
     else await expect(written).rejects.toMatchObject({ name: 'WriteError', reason: 'RegistryRefused' });
   });
 });
