@@ -1,6 +1,6 @@
 /** `npm run bench [-- NAME… --quick --profile DIR]`: measures, prints one table, and writes it into docs/performance.md. */
 import { execFileSync } from 'node:child_process';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { MLFLOW_VERSION } from '../../src/cli/quickstart/install.ts';
 import { buildWhenStale } from '../support/built-program.ts';
@@ -42,10 +42,11 @@ const results: Result[] = [];
 try {
   for (const name of names) {
     context.say(`== ${name}`);
+    const [load = 0] = loadavg();
     const result = await MEASUREMENTS[name]?.(context);
     if (result === undefined) continue;
     results.push(result);
-    const text = renderResult(result, circumstances(context));
+    const text = renderResult(result, circumstances(context, load));
     process.stderr.write(`${text}\n`);
     if (!context.quick) await publish(PAGE, name, text);
   }
@@ -55,11 +56,11 @@ try {
 process.stdout.write(`${renderTable(results.flatMap(({ rows }) => rows))}\n`);
 
 /** When, where and with what it was measured. */
-function circumstances(of: Context): string {
+function circumstances(of: Context, load: number): string {
   const [first, ...more] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const date = new Date().toISOString().slice(0, 10);
   const software = [`Node ${process.versions.node}`, `MLflow ${MLFLOW_VERSION}`, ...of.versions()].join(', ');
-  return `Measured ${date} at ${revision} on ${more.length + 1} × ${first?.model.trim() ?? 'unknown'}, ${memory} GB, server and client on one machine; ${software}.`;
+  return `Measured ${date} at ${revision} on ${more.length + 1} × ${first?.model.trim() ?? 'unknown'}, ${memory} GB, server and client on one machine, which had a load of ${load.toFixed(1)} before it began; ${software}.`;
 }
