@@ -36,7 +36,7 @@ export async function cold(context: Context): Promise<Result> {
 
 async function coldOn(server: MlflowProcess, kind: ServerKind, context: Context): Promise<Result> {
   const promotions = context.quick ? 100 : 1_000;
-  const rounds = context.quick ? 1 : 3;
+  const { rounds } = context;
   const models = modelNames(promotions);
   const wanted = models.map((model) => ({ model, version: '4', alias: 'champion' }));
   const ours: Promoted[] = [];

@@ -15,6 +15,8 @@ export type ServerKind = keyof typeof SERVERS;
 export interface Context {
   /** Smaller, and not for publication. */
   readonly quick: boolean;
+  /** How often each contender has its turn. */
+  readonly rounds: number;
   /** Where CPU profiles of the daemon go, if they are wanted. */
   readonly profiles: string | undefined;
   /** Undefined where this machine has no PostgreSQL. */
@@ -30,7 +32,9 @@ export interface OpenContext extends Context {
   close(): Promise<void>;
 }
 
-export async function openContext(options: Pick<Context, 'quick' | 'profiles'>): Promise<OpenContext> {
+export async function openContext(
+  options: Pick<Context, 'quick' | 'rounds' | 'profiles'>,
+): Promise<OpenContext> {
   const root = await mkdtemp(join(tmpdir(), 'modelpromotion-bench-'));
   // PostgreSQL runs as another user than root.
   await chmod(root, 0o755);

@@ -21,7 +21,7 @@ interface Idle {
 export async function idle(context: Context): Promise<Result> {
   const server = await context.server('one-worker');
   if (server === undefined) throw new Error('SQLite is always there');
-  const rounds = context.quick ? 1 : 3;
+  const { rounds } = context;
   const sizes = context.quick ? [0, 1, 1_000] : [0, 1, 1_000, 10_000];
   const found = new Map<number, Idle[]>(sizes.map((size) => [size, []]));
   for (const size of sizes) {

@@ -1,4 +1,4 @@
-/** `npm run bench [-- NAME… --quick --profile DIR]`: measures, prints one table, and writes it into docs/performance.md. */
+/** `npm run bench [-- NAME… --quick --rounds N --profile DIR]`: measures, prints one table, and writes it into docs/performance.md. */
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -25,7 +25,11 @@ const MEASUREMENTS: Readonly<Record<string, (context: Context) => Promise<Result
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, profile: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+    rounds: { type: 'string' },
+  },
 });
 const names = positionals.length === 0 ? Object.keys(MEASUREMENTS) : positionals;
 const unknown = names.filter((name) => !(name in MEASUREMENTS));
@@ -36,8 +40,9 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 await buildWhenStale();
-const context = await openContext({ quick: values.quick, profiles: values.profile });
+const context = await openContext({ quick: values.quick, rounds, profiles: values.profile });
 const results: Result[] = [];
 try {
   for (const name of names) {
@@ -62,5 +67,9 @@ function circumstances(of: Context, load: number): string {
   const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const date = new Date().toISOString().slice(0, 10);
   const software = [`Node ${process.versions.node}`, `MLflow ${MLFLOW_VERSION}`, ...of.versions()].join(', ');
-  return `Measured ${date} at ${revision} on ${more.length + 1} × ${first?.model.trim() ?? 'unknown'}, ${memory} GB, server and client on one machine, which had a load of ${load.toFixed(1)} before it began; ${software}.`;
+  return `Measured ${date} in ${counted(of.rounds)} at ${revision} on ${more.length + 1} × ${first?.model.trim() ?? 'unknown'}, ${memory} GB, server and client on one machine, which had a load of ${load.toFixed(1)} before it began; ${software}.`;
+}
+
+function counted(rounds: number): string {
+  return rounds === 1 ? 'one round' : `${rounds} rounds`;
 }

@@ -20,7 +20,7 @@ const GOALS = { all: 3, one: 0.3 } as const;
 
 export async function plan(context: Context): Promise<Result> {
   const count = context.quick ? 2_000 : 10_000;
-  const rounds = context.quick ? 1 : 5;
+  const { rounds } = context;
   const files = new Map(
     modelNames(count).map((model) => [`${model}.yaml`, manifest({ model, version: '4', alias: 'champion' })]),
   );

@@ -37,7 +37,7 @@ async function scriptOn(
   const promotions = context.quick ? 100 : 1_000;
   /** The rate of the script does not depend on how many there are. */
   const scripted = context.quick ? 20 : 150;
-  const rounds = context.quick ? 1 : 3;
+  const { rounds } = context;
   const wanted = modelNames(promotions).map((model) => ({ model, version: '4', description: 'Promoted' }));
   const [peer, shipped, bare]: [number[], number[], number[]] = [[], [], []];
   const rate = ({ seconds }: Promoted): number => promotions / seconds;

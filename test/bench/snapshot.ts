@@ -31,7 +31,7 @@ export async function snapshot(context: Context): Promise<Result> {
   const server = await context.server('sqlite');
   if (server === undefined) throw new Error('SQLite is always there');
   const models = context.quick ? 2_000 : 10_000;
-  const rounds = context.quick ? 1 : 3;
+  const { rounds } = context;
   const versions = models * 5.5;
   await fillRegistry(server, models);
   const folder = await context.folder();
