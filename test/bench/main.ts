@@ -43,6 +43,9 @@ if (unknown.length > 0) {
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 await buildWhenStale();
 const context = await openContext({ quick: values.quick, rounds, profiles: values.profile });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void context.close().finally(() => process.exit(130)));
+}
 const results: Result[] = [];
 try {
   for (const name of names) {
