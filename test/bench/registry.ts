@@ -1,0 +1,91 @@
+/**
+ * Fills a registry through the server's database, which takes a second where calls would take an hour. Models are
+ * called `bench-100001`, `bench-100002`, …; the odd ones have five versions, the even ones six, each with a tag.
+ * Version 3 of each is in Production and is `champion`; every second model has a `challenger` too.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '../../src/cli/quickstart/child.ts';
+import { childEnvironment } from '../../src/cli/quickstart/environment.ts';
+import type { MlflowProcess } from '../support/mlflow-server.ts';
+
+const FIRST = 100_000;
+/** Nothing was updated lately: a look for changes finds nothing. */
+const DAY = 24 * 60 * 60_000;
+
+function modelName(index: number): string {
+  return `bench-${FIRST + index}`;
+}
+
+/** Names of models 1 to `count`. */
+export function modelNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => modelName(index + 1));
+}
+
+/** Empties the registry and fills it anew. */
+export async function fillRegistry(server: MlflowProcess, models: number): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'modelpromotion-bench-sql-'));
+  const file = join(dir, 'fill.sql');
+  await writeFile(file, statements(models).join(';\n'));
+  try {
+    await run([server.python, '-c', EXECUTE, server.database, file], {
+      env: childEnvironment(server.env),
+      signal: AbortSignal.timeout(120_000),
+    });
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+const EXECUTE = `
+import sys
+from sqlalchemy import create_engine, text
+with create_engine(sys.argv[1]).begin() as connection:
+    for statement in open(sys.argv[2]).read().split(";\\n"):
+        connection.execute(text(statement))
+`;
+
+function statements(models: number): string[] {
+  const since = Date.now() - 30 * DAY;
+  const name = `'bench-' || (${FIRST} + i)`;
+  const time = `${since} + i * 1000`;
+  const numbers = (values: string, count: number): string =>
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}), ` +
+    `v(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM v WHERE k < 6) ${values}`;
+  const insert = (table: string, columns: string, select: string): string =>
+    `INSERT INTO ${table} (${columns}, workspace) ${numbers(select, models)}`;
+  const versions = 'FROM n CROSS JOIN v WHERE k < 6 OR i % 2 = 0';
+  return [
+    ...['model_version_tags', 'registered_model_tags', 'registered_model_aliases', 'model_versions'].map(
+      (table) => `DELETE FROM ${table}`,
+    ),
+    'DELETE FROM registered_models',
+    insert(
+      'registered_models',
+      'name, creation_time, last_updated_time, description',
+      `SELECT ${name}, ${time}, ${time}, 'A model of the benchmark', 'default' FROM n`,
+    ),
+    insert(
+      'model_versions',
+      'name, version, creation_time, last_updated_time, current_stage, source, status, description',
+      `SELECT ${name}, k, ${time}, ${time}, CASE WHEN k = 3 THEN 'Production' ELSE 'None' END, ` +
+        `'s3://models/' || (${FIRST} + i) || '/' || k, 'READY', 'Trained for the benchmark', 'default' ${versions}`,
+    ),
+    insert(
+      'model_version_tags',
+      'name, version, key, value',
+      `SELECT ${name}, k, 'git-commit', '5f54c21', 'default' ${versions}`,
+    ),
+    insert(
+      'registered_model_aliases',
+      'name, alias, version',
+      `SELECT ${name}, 'champion', 3, 'default' FROM n`,
+    ),
+    insert(
+      'registered_model_aliases',
+      'name, alias, version',
+      `SELECT ${name}, 'challenger', 5, 'default' FROM n WHERE i % 2 = 0`,
+    ),
+  ];
+}
