@@ -109,7 +109,7 @@ export const OPTIONS = {
   },
   workers: {
     type: 'integer',
-    default: 32,
+    default: 40,
     least: 1,
     most: 256,
     value: 'N',

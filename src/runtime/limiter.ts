@@ -3,15 +3,19 @@
 export class Limiter {
   readonly #limit: number;
   #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** In the order of their ranks, and of their coming. */
+  readonly #waiting: { readonly rank: number; readonly start: () => void }[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Runs `work` when there is room, `first` before all that wait. Rejects with the signal's reason if it aborts while waiting. */
-  async run<T>(work: () => Promise<T>, signal: AbortSignal, { first = false } = {}): Promise<T> {
-    await this.#acquire(signal, first);
+  /**
+   * Runs `work` when there is room, before whatever waits with a higher rank. Rejects with the signal's reason if it
+   * aborts while waiting.
+   */
+  async run<T>(work: () => Promise<T>, signal: AbortSignal, rank = 0): Promise<T> {
+    await this.#acquire(signal, rank);
     try {
       return await work();
     } finally {
@@ -20,7 +24,7 @@ export class Limiter {
     }
   }
 
-  async #acquire(signal: AbortSignal, first: boolean): Promise<void> {
+  async #acquire(signal: AbortSignal, rank: number): Promise<void> {
     signal.throwIfAborted();
     if (this.#hasRoom() && this.#waiting.length === 0) {
       this.#running += 1;
@@ -33,11 +37,12 @@ export class Limiter {
         resolve();
       };
       const abort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(start), 1);
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         reject(signal.reason as Error);
       };
-      if (first) this.#waiting.unshift(start);
-      else this.#waiting.push(start);
+      const waiter = { rank, start };
+      const behind = this.#waiting.findLastIndex((other) => other.rank <= rank);
+      this.#waiting.splice(behind + 1, 0, waiter);
       signal.addEventListener('abort', abort, { once: true });
     });
   }
@@ -47,7 +52,7 @@ export class Limiter {
   }
 
   #next(): void {
-    while (this.#hasRoom() && this.#waiting.length > 0) this.#waiting.shift()?.();
+    while (this.#hasRoom() && this.#waiting.length > 0) this.#waiting.shift()?.start();
   }
 }
 

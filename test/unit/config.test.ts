@@ -51,7 +51,7 @@ describe('an option', () => {
       'workers',
       {},
       { MODELPROMOTION_WORKERS: '' },
-      32,
+      40,
     ],
     ['of yes and no is no', 'allow-empty', {}, {}, false],
     ['of yes and no is yes by its flag', 'allow-empty', { 'allow-empty': true }, {}, true],
@@ -148,6 +148,6 @@ describe('the table of options', () => {
     expect(describeDefault(OPTIONS['git-branch'])).toBe('main');
     expect(describeDefault(OPTIONS.source)).toBe('git when --git-url is given');
     expect(describeDefault(OPTIONS['git-url'])).toBeUndefined();
-    expect(describeDefault(OPTIONS.workers)).toBe('32');
+    expect(describeDefault(OPTIONS.workers)).toBe('40');
   });
 });

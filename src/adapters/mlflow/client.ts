@@ -43,6 +43,8 @@ export interface ClientOptions {
   readonly timeout: number;
   readonly observer: ClientObserver;
   readonly pages?: PageSizes | undefined;
+  /** The turn of a model's writer, from 1: what was begun first is finished first. */
+  readonly turnOf?: (model: string) => number;
 }
 
 /** Part of a registry's models or versions. */
@@ -195,7 +197,7 @@ export class MlflowClient {
     name: string,
     method: Call['method'],
     path: string,
-    body: object,
+    body: Named,
     signal: AbortSignal,
   ): Promise<void> {
     return this.#write({ name, method, path: `${API}${path}`, body, parse: json(() => undefined) }, signal);
@@ -228,7 +230,7 @@ export class MlflowClient {
       const call: Call = { method: 'GET', ...read, timeout: left };
       // Many promotions wait for one reading, and one for a write.
       return this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), {
-        first: true,
+        rank: 0,
         signal,
       });
     });
@@ -256,7 +258,7 @@ export class MlflowClient {
     this.#writes += 1;
     try {
       return await this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), {
-        first: false,
+        rank: this.#options.turnOf?.(write.body.name) ?? 1,
         signal,
       });
     } finally {
@@ -267,7 +269,7 @@ export class MlflowClient {
   #guarded<T>(
     name: string,
     send: () => Promise<T>,
-    { first, signal }: { first: boolean; signal: AbortSignal },
+    { rank, signal }: { rank: number; signal: AbortSignal },
   ): Promise<T> {
     const work = async (): Promise<T> => {
       await this.#admitted(signal);
@@ -285,7 +287,7 @@ export class MlflowClient {
         this.#options.observer.requested(name, result, (performance.now() - started) / 1_000);
       }
     };
-    return this.#limiter.run(work, signal, { first });
+    return this.#limiter.run(work, signal, rank);
   }
 
   /**
@@ -341,7 +343,9 @@ interface Parsed<T> {
 }
 
 type Read<T> = Parsed<T> & Pick<Call, 'path' | 'query' | 'ofServer'> & { readonly timeout?: number };
-type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path' | 'body'>;
+type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path'> & { readonly body: Named };
+/** Every write concerns one model. */
+type Named = Readonly<Record<string, unknown>> & { readonly name: string };
 type OrderedSearch = Search & { readonly order: readonly string[]; readonly size: number };
 
 function json<T>(read: (value: unknown) => T): (answer: Answer) => T {

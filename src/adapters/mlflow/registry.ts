@@ -84,6 +84,9 @@ export class MlflowRegistry implements Registry {
   readonly #closing = new AbortController();
   readonly #sweeps = new KeyedMutex();
   readonly #snapshot = new Snapshot();
+  /** Who writes now, in the order they began. */
+  readonly #turns = new Map<string, number>();
+  #turn = 0;
   #capabilities: Capabilities | undefined;
   #connecting: Promise<Capabilities> | undefined;
   #connections: Connections | undefined;
@@ -96,7 +99,10 @@ export class MlflowRegistry implements Registry {
   constructor(options: MlflowRegistryOptions) {
     this.#options = options;
     this.#transport = new Transport(options);
-    this.#client = new MlflowClient(this.#transport, options);
+    this.#client = new MlflowClient(this.#transport, {
+      ...options,
+      turnOf: (model) => this.#turns.get(model) ?? this.#turn,
+    });
     this.#batcher = new ReadBatcher({
       readMany: (names) => this.#readMany(names),
       busy: () => this.#client.writesUnderWay > options.concurrency * WRITES_AHEAD,
@@ -140,7 +146,11 @@ export class MlflowRegistry implements Registry {
   }
 
   exclusive<T>(model: string, work: () => Promise<T>): Promise<T> {
-    return this.#options.writers.run(model, work);
+    return this.#options.writers.run(model, () => {
+      this.#turn += 1;
+      this.#turns.set(model, this.#turn);
+      return work().finally(() => this.#turns.delete(model));
+    });
   }
 
   /**
@@ -165,16 +175,16 @@ export class MlflowRegistry implements Registry {
       const again = this.#failure !== undefined || this.#options.managed().size === 0;
       await this.#connected(ends, again);
       this.#lastSweep = await this.#look(ends);
-      this.#turn(undefined);
+      this.#note(undefined);
       return this.#lastSweep;
     } catch (error) {
       signal.throwIfAborted();
-      this.#turn(deadline.aborted ? TOO_SLOW : unknownFrom(error));
+      this.#note(deadline.aborted ? TOO_SLOW : unknownFrom(error));
       return undefined;
     }
   }
 
-  #turn(failure: Unknown | undefined): void {
+  #note(failure: Unknown | undefined): void {
     const turned = (failure === undefined) !== (this.#failure === undefined);
     if (turned || this.#since === undefined) this.#since = Date.now();
     this.#failure = failure;

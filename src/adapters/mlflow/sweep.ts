@@ -22,8 +22,10 @@ export async function readAll(
   const models: WireModel[] = [];
   const versions = new Map<string, WireVersion[]>();
   for (const filter of filters) {
-    for await (const model of client.models({ filter, bulk: true }, signal)) models.push(model);
-    for await (const version of client.versions({ filter, bulk: true }, signal)) group(versions, version);
+    await Promise.all([
+      collect(client.models({ filter, bulk: true }, signal), (model) => models.push(model)),
+      collect(client.versions({ filter, bulk: true }, signal), (version) => group(versions, version)),
+    ]);
   }
   return new Map(models.map((model) => [model.name, join(model, versions.get(model.name))]));
 }
@@ -142,6 +144,10 @@ export function reasonOf(error: RegistryError): UnknownReason {
     default:
       return error.errorClass satisfies never;
   }
+}
+
+async function collect<T>(items: AsyncIterable<T>, take: (item: T) => void): Promise<void> {
+  for await (const item of items) take(item);
 }
 
 function group(groups: Map<string, WireVersion[]>, version: WireVersion): void {

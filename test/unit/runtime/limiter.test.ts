@@ -38,20 +38,21 @@ describe('a limiter', () => {
     expect(await Promise.all(runs)).toEqual(['done', 'done', 'done']);
   });
 
-  it('lets go first what is to go first, and keeps the order of the others', async () => {
+  it('lets go first what has the lower rank, and keeps the order of the others', async () => {
     const limiter = new Limiter(1);
     const order: string[] = [];
     const note = (name: string) => () => Promise.resolve(order.push(name));
     const running = task();
     const runs = [
       limiter.run(running.work, live),
-      limiter.run(note('a'), live),
-      limiter.run(note('b'), live),
-      limiter.run(note('urgent'), live, { first: true }),
+      limiter.run(note('late'), live, 7),
+      limiter.run(note('a'), live, 1),
+      limiter.run(note('b'), live, 1),
+      limiter.run(note('urgent'), live),
     ];
     running.end();
     await Promise.all(runs);
-    expect(order).toEqual(['urgent', 'a', 'b']);
+    expect(order).toEqual(['urgent', 'a', 'b', 'late']);
   });
 
   it('gives the place of a failure to the next, and the failure to the caller', async () => {
