@@ -19,7 +19,8 @@ interface Explanation {
   readonly say: (context: FailureContext, detail: string) => string;
 }
 
-export const DISK_FULL = /No space left on device|Disk quota exceeded/;
+/** Of the lock of a branch git says only that it could not write it. */
+export const DISK_FULL = /No space left on device|Disk quota exceeded|couldn't write '[^']*\.lock'/;
 export const FULL = 'The disk that holds --cache-dir is full. Make room; nothing else is needed';
 
 /** Of ssh, before git adds its own words. */

@@ -86,7 +86,7 @@ describe('a fetch', () => {
   it.each<[string, Rule, Fault]>([
     ['whose connection is reset', FETCH, resetAfter],
     ['that is answered by a page for a moment', REFS, answer(200, PAGE)],
-  ])('%s is made again, and nobody need know', async (_what, rule, fault) => {
+  ])('%s is made again, and nothing is believed to be gone', async (_what, rule, fault) => {
     const changes = await daemon.metric(SET_ALIAS);
     proxy.on({ ...rule, times: 1 }, fault);
     const commit = await declare();

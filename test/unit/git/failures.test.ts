@@ -33,6 +33,11 @@ describe('what git says, for people', () => {
     ],
     ["fatal: couldn't find remote ref refs/heads/main", 'BranchNotFound', /has no branch main/],
     ['fatal: write error: No space left on device', 'CacheUnusable', /--cache-dir is full/],
+    [
+      "error: cannot update ref 'refs/modelpromotion/tip': couldn't write '/cache/git/x/refs/modelpromotion/tip.lock'",
+      'CacheUnusable',
+      /--cache-dir is full/,
+    ],
     [`${UNABLE}Could not resolve host: git.example.com`, 'Unreachable', /unknown to the name service/],
     [
       `${UNABLE}Failed to connect to git.example.com port 443 after 0 ms: Couldn't connect to server`,
