@@ -45,7 +45,7 @@ async function applyOne(
 ): Promise<Obstacle | undefined> {
   const broken = expectationBroken(model, action);
   if (broken !== undefined) return retry(`${broken}; the plan is made again`);
-  if (!fence() || signal.aborted) return retry('this process may no longer write; another one goes on');
+  if (!fence() || signal.aborted) return retry('this pass may no longer write; the next one goes on');
   progress?.(action);
   try {
     await registry.write(model.name, action, signal);

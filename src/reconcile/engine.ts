@@ -18,7 +18,7 @@ import { formerKey, isFormerKey } from './former.ts';
 import { rejectedDocument, rejectedOf, type RejectedDocument } from './rejected.ts';
 import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
 import { release } from './release.ts';
-import type { Observer, Registries } from './ports.ts';
+import type { Observer, Registries, Registry } from './ports.ts';
 
 export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'sleep'> {
   /** Who we are among the installations that share a registry; part of the owner tag. */
@@ -159,7 +159,9 @@ export class Engine {
       now: this.#options.now(),
     });
     this.#report(promotion, finding, outcome, (performance.now() - started) / 1_000);
-    return done ? outcome.next : { kind: 'Retry' };
+    if (!done) return { kind: 'Retry' };
+    // What was declared meanwhile is not kept waiting for what became of its forerunner.
+    return this.#catalog.entries.get(key)?.promotion === promotion ? outcome.next : { kind: 'Now' };
   }
 
   /** The object with its status, as it is shown and kept; undefined when nothing is known of the key. */
@@ -207,8 +209,21 @@ export class Engine {
         registry: resolved.registry,
         owner: this.#ownerOf(promotion),
         claimedVersions: claimedVersions(promotion.key, claimants),
+        stands: () => this.#stands(promotion, resolved.registry, claimants),
       },
     };
+  }
+
+  /** Whether the document, its registry and those that have a say on its model are still the very ones. */
+  #stands(promotion: Promotion, registry: Registry, claimants: readonly Claimant[]): boolean {
+    if (this.#catalog.entries.get(promotion.key)?.promotion !== promotion) return false;
+    const resolved = this.#options.registries.resolve(promotion);
+    if (resolved.kind === 'refused' || resolved.registry !== registry) return false;
+    const now = this.#claimantsOf(resolved.address, promotion.model);
+    return (
+      now.length === claimants.length &&
+      now.every((claimant, index) => claimant.promotion === claimants[index]?.promotion)
+    );
   }
 
   async #look({ promotion, problems }: Entry, signal: AbortSignal): Promise<Finding> {

@@ -23,6 +23,8 @@ export interface PassInput {
   readonly registry: Registry;
   readonly owner: string;
   readonly claimedVersions: Context['claimedVersions'];
+  /** Whether what the pass began with is still so: what was declared since is not written over by what was declared before. */
+  readonly stands: () => boolean;
 }
 
 export interface Memory {
@@ -96,7 +98,8 @@ export async function applyPlan(
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const attempt = await applyActions(input.registry, model, actions, digest, options, signal);
+  const fence = (): boolean => options.fence() && input.stands();
+  const attempt = await applyActions(input.registry, model, actions, digest, { ...options, fence }, signal);
   await leaveMarks(input, attempt, model, options, signal);
   const after = await readBack(input, attempt, options, signal);
   const undone = after.kind === 'known' ? notShown(after.value, attempt.applied) : [];

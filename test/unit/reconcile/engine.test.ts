@@ -156,6 +156,61 @@ describe('a promotion', () => {
   });
 });
 
+describe('a pass that is overtaken by a commit', () => {
+  const before: PromotionSpec = { stages: { Production: '3' }, aliases: { champion: '3' } };
+  const moved: PromotionSpec = { stages: { Production: '4' }, aliases: { champion: '4' } };
+
+  /** In place as `before`, and `moved` is declared. */
+  async function underWay(): Promise<{ registry: MemoryRegistry; home: Home }> {
+    const model = aModel({ versions: { 3: 'Production', 4: 'None' }, aliases: { champion: '3' } });
+    const registry = new MemoryRegistry(model);
+    const home = start(registry);
+    await accept(home, files(before));
+    await home.engine.accept(aListing(files(moved)));
+    return { registry, home };
+  }
+
+  it.each<[string, readonly PromotionSpec[]]>([
+    ['takes its version back', [before]],
+    ['suspends it', [{ ...moved, suspend: true }]],
+    ['removes it', [{ name: 'other', aliases: { other: '3' } }]],
+    ['gives its target to another promotion', [{ ...moved, stages: {} }, { ...before, name: 'other' }]],
+  ])('while it reads, one that %s, writes nothing of what was declared before', async (_what, manifests) => {
+    const { registry, home } = await underWay();
+    registry.meanwhile = () => {
+      registry.meanwhile = undefined;
+      void home.engine.accept(aListing(files(...manifests)));
+    };
+    await home.engine.handle('ml/churn', live);
+    expect([registry.written, registry.marks]).toEqual([[], []]);
+  });
+
+  it('between two writes is ended there, signs what it did, and is made again at once', async () => {
+    const { registry, home } = await underWay();
+    registry.intrude = () => {
+      registry.intrude = undefined;
+      void home.engine.accept(aListing(files(before)));
+    };
+    expect(await home.engine.handle('ml/churn', live)).toEqual({ kind: 'Now' });
+    expect(registry.written).toEqual(['move version 4 from None to Production, archive 3']);
+    expect(registry.marks.map(({ key }) => key)).toContain('modelpromotion.dev/owner/stage/Production');
+    await settle(home.engine, 'ml/churn');
+    expect(registry.written.slice(1)).toEqual(['move version 3 from Archived to Production, archive 4']);
+    expect(ready(home.engine)).toBe('True/UpToDate');
+  });
+
+  it('that says nothing of it goes on', async () => {
+    const { registry, home } = await underWay();
+    registry.intrude = () => {
+      registry.intrude = undefined;
+      void home.engine.accept(aListing(files(moved, { name: 'other', model: 'other', aliases: { x: '1' } })));
+    };
+    await home.engine.handle('ml/churn', live);
+    expect(registry.written).toHaveLength(2);
+    expect(ready(home.engine)).toBe('True/UpToDate');
+  });
+});
+
 describe('a process that is killed', () => {
   const spec: PromotionSpec = {
     stages: {

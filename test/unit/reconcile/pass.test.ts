@@ -51,6 +51,7 @@ function pass(registry: MemoryRegistry, { options }: Told = told(), memory: Memo
     registry,
     owner,
     claimedVersions: new Map<string, string>(),
+    stands: () => true,
   };
   return reconcile(input, options, signal ?? new AbortController().signal);
 }
