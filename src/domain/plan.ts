@@ -56,9 +56,16 @@ export interface Context {
   readonly records: Records;
   /** Who we are, as in the owner tag: `<installation>/<namespace>/<name>`. */
   readonly owner: string;
-  /** Versions that other promotions put, or have put, into a stage of this model: version to who wants it. */
-  readonly claimedVersions: ReadonlyMap<string, string>;
+  /** Versions that stages of other promotions of this model have a better claim on. */
+  readonly claimedVersions: ReadonlyMap<string, VersionClaim>;
   readonly fights: Fights;
+}
+
+export interface VersionClaim {
+  /** `ml/other (Staging)` */
+  readonly by: string;
+  /** Asked for there; held there by one that cannot move on; or held there by one that is about to. */
+  readonly how: 'wanted' | 'kept' | 'leaving';
 }
 
 export function planPromotion(promotion: Promotion, observed: Fact<Model>, context: Context): Plan {
@@ -173,9 +180,10 @@ type Contest = Pick<Decision, 'state' | 'reason' | 'message'>;
 /** A version has one stage, so two stages that want the same version would take it from each other for ever. */
 function contestFor(candidate: Version, target: StageTarget, setting: Setting): Contest | undefined {
   const { context, model, decisions } = setting;
+  const claim = context.claimedVersions.get(candidate.version);
   const rival =
     siblingFor(candidate, target, setting) ??
-    context.claimedVersions.get(candidate.version) ??
+    (claim?.how === 'wanted' ? claim.by : undefined) ??
     foreignHolder(candidate, model, context);
   if (rival !== undefined) {
     return {
@@ -184,6 +192,7 @@ function contestFor(candidate: Version, target: StageTarget, setting: Setting): 
       message: `version ${candidate.version} is wanted by ${rival} too, and a version holds one stage`,
     };
   }
+  if (claim !== undefined) return contestWith(claim, candidate, target);
   const keeper = keeperOf(candidate, decisions);
   if (keeper === undefined) return undefined;
   const kept = `version ${candidate.version}, which stays in ${describeTarget(keeper.target)}`;
@@ -197,6 +206,21 @@ function contestFor(candidate: Version, target: StageTarget, setting: Setting): 
         state: 'Waiting',
         reason: 'WaitingForSource',
         message: `${describeTarget(target.id)} waits for ${kept} until that can move on`,
+      };
+}
+
+function contestWith({ by, how }: VersionClaim, { version }: Version, { id }: StageTarget): Contest {
+  const name = describeTarget(id);
+  return how === 'leaving'
+    ? {
+        state: 'Waiting',
+        reason: 'WaitingForSource',
+        message: `${name} waits for version ${version} until ${by} has moved on`,
+      }
+    : {
+        state: 'Blocked',
+        reason: 'Conflict',
+        message: `${name} wants version ${version}, which stays with ${by}: that one cannot move on`,
       };
 }
 

@@ -6,7 +6,7 @@ import type { Listing } from '../api/listing.ts';
 import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
 import { severity, type Reason } from '../api/reasons.ts';
 import { advance, EMPTY_CATALOG, remember, samePlace, type Catalog, type Entry } from '../domain/catalog.ts';
-import { claimedVersions, findConflict, type Claimant } from '../domain/claims.ts';
+import { findConflict, type Claimant } from '../domain/claims.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
@@ -208,7 +208,7 @@ export class Engine {
         memory: this.#memoryOf(promotion),
         registry: resolved.registry,
         owner: this.#ownerOf(promotion),
-        claimedVersions: claimedVersions(promotion.key, claimants),
+        claimants: () => this.#claimantsOf(resolved.address, promotion.model),
         stands: () => this.#stands(promotion, resolved.registry, claimants),
       },
     };
@@ -378,9 +378,10 @@ export class Engine {
   #claimantsOf(address: string, model: string): Claimant[] {
     return this.#claims.keysOf(address, [model]).flatMap((key) => {
       const entry = this.#catalog.entries.get(key);
-      return entry === undefined
-        ? []
-        : [{ promotion: entry.promotion, records: recordsOf(this.#statuses.get(key)) }];
+      if (entry === undefined) return [];
+      const { promotion, problems } = entry;
+      const records = recordsOf(this.#statuses.get(key));
+      return [{ promotion, records, owner: this.#ownerOf(promotion), refused: problems.length > 0 }];
     });
   }
 

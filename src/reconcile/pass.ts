@@ -4,12 +4,14 @@
  */
 import { timestamp } from '../api/timestamp.ts';
 import { isDone, type Action } from '../domain/action.ts';
+import type { Claimant } from '../domain/claims.ts';
 import type { Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
 import type { Fact, Model } from '../domain/observed.ts';
 import type { Attempt, Finding } from '../domain/finding.ts';
+import { claimedVersions } from '../domain/incumbents.ts';
 import { fightsOf, repairsAfter, type Repairs } from '../domain/flapping.ts';
-import { planPromotion, type Context, type Plan } from '../domain/plan.ts';
+import { planPromotion, type Plan } from '../domain/plan.ts';
 import { marksFor } from '../domain/provenance.ts';
 import type { Records } from '../domain/record.ts';
 import { applyActions, type ApplyOptions } from './apply.ts';
@@ -22,7 +24,8 @@ export interface PassInput {
   readonly memory: Memory;
   readonly registry: Registry;
   readonly owner: string;
-  readonly claimedVersions: Context['claimedVersions'];
+  /** Who has a say on the model now, in the order of age. */
+  readonly claimants: () => readonly Claimant[];
   /** Whether what the pass began with is still so: what was declared since is not written over by what was declared before. */
   readonly stands: () => boolean;
 }
@@ -174,10 +177,14 @@ async function leaveMarks(
 }
 
 function planOn(observed: Fact<Model>, input: PassInput, now: number): Plan {
-  const { promotion, memory, owner, claimedVersions } = input;
-  const records = observed.kind === 'known' ? memory.records(observed.value) : new Map();
-  const fights = fightsOf(memory.repairs, now);
-  return planPromotion(promotion, observed, { records, owner, claimedVersions, fights });
+  const { promotion, memory, owner, claimants } = input;
+  const model = observed.kind === 'known' ? observed.value : undefined;
+  return planPromotion(promotion, observed, {
+    records: model === undefined ? new Map() : memory.records(model),
+    owner,
+    claimedVersions: model === undefined ? new Map() : claimedVersions(promotion.key, claimants(), model),
+    fights: fightsOf(memory.repairs, now),
+  });
 }
 
 function digestOf({ promotion, memory }: PassInput, plan: Plan, observed: Fact<Model>): string | undefined {

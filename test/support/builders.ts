@@ -4,6 +4,7 @@
  */
 import type { ModelPromotion, ModelPromotionSpec, ModelRegistry } from '../../src/api/generated/types.ts';
 import type { Listing, Located, Problem } from '../../src/api/listing.ts';
+import type { Claimant } from '../../src/domain/claims.ts';
 import { toPromotion, type Promotion, type TargetId } from '../../src/domain/desired.ts';
 import type { Fact, Model, Stage, Version } from '../../src/domain/observed.ts';
 import type { Context } from '../../src/domain/plan.ts';
@@ -131,6 +132,17 @@ export function records(spec: Readonly<Partial<Record<TargetId, string | Version
       typeof record === 'object' && 'how' in record ? record : aRecord(record ?? ''),
     ]),
   );
+}
+
+export function aClaimant(
+  name: string,
+  spec: PromotionSpec,
+  remembered: Parameters<typeof records>[0] = {},
+  rest: Partial<Claimant> = {},
+): Claimant {
+  const promotion = aPromotion({ name, ...spec });
+  const owner = `main/${promotion.key}`;
+  return { promotion, records: records(remembered), owner, refused: false, ...rest };
 }
 
 export function aContext(context: Partial<Context> = {}): Context {

@@ -75,6 +75,33 @@ describe('two promotions that claim one target', () => {
   });
 });
 
+describe('a stage that cannot have what it asks for', () => {
+  const blocked = { stages: [{ name: 'Production', version: '99' }] };
+  const suspended = { stages: [{ name: 'Production', version: '2' }], suspend: true };
+
+  it.each([
+    ['VersionNotFound', blocked],
+    ['Suspended', suspended],
+  ])('keeps its incumbent from the other promotions of the model: %s', async (reason, change) => {
+    const model = await seeded('kept', 2);
+    await place.commit({ 'k/prod.yaml': promotion('prod', production(model, '1')) });
+    await daemon.settled('default/prod', 'UpToDate');
+    await daemon.settled(
+      'default/prod',
+      reason,
+      await place.commit({ 'k/prod.yaml': promotion('prod', { model, ...change }) }),
+    );
+    const staging = { model, stages: [{ name: 'Staging', version: '1' }] };
+    await place.commit({ 'k/a.yaml': promotion('takes', staging) });
+    const shown = await daemon.settled('default/takes', 'Conflict');
+
+    expect(conditionOf(shown, 'Stalled')?.message).toContain('default/prod (Production)');
+    await daemon.sweeps(2);
+    expect(await mlflow.state(model)).toMatchObject({ stages: { 1: 'Production' } });
+    await place.commit({ 'k/prod.yaml': null, 'k/a.yaml': null });
+  });
+});
+
 describe('a promotion that is removed', () => {
   const spec = (model: string, deletionPolicy: 'Orphan' | 'Release') => ({
     model,

@@ -583,7 +583,7 @@ describe('what belongs to others', () => {
   it('is a version that another promotion claims, in a stage but not in an alias', () => {
     const promotion = aPromotion({ stages: { Production: '3' }, aliases: { champion: '3' } });
     const plan = planOf(promotion, aModel(model), {
-      claimedVersions: new Map([['3', 'ml/other (Staging)']]),
+      claimedVersions: new Map([['3', { by: 'ml/other (Staging)', how: 'wanted' }]]),
     });
     expect(steps(plan)).toEqual(['set @champion to version 3']);
     expect(obstacleOf(plan)).toBe(

@@ -174,7 +174,13 @@ describe('a pass that is overtaken by a commit', () => {
     ['takes its version back', [before]],
     ['suspends it', [{ ...moved, suspend: true }]],
     ['removes it', [{ name: 'other', aliases: { other: '3' } }]],
-    ['gives its target to another promotion', [{ ...moved, stages: {} }, { ...before, name: 'other' }]],
+    [
+      'gives its target to another promotion',
+      [
+        { ...moved, stages: {} },
+        { ...before, name: 'other' },
+      ],
+    ],
   ])('while it reads, one that %s, writes nothing of what was declared before', async (_what, manifests) => {
     const { registry, home } = await underWay();
     registry.meanwhile = () => {
@@ -508,6 +514,27 @@ describe('two promotions of one model', () => {
       'True/UpToDate',
     ]);
     expect(registry.written).toEqual(['move version 3 from None to Production']);
+  });
+
+  it('swap two versions without a moment of nobody in Production, whoever is looked at first', async () => {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'Production', 4: 'Staging' } }));
+    const woken: string[] = [];
+    const home = start(registry, { wake: (key) => woken.push(key) });
+    const staging = (version: string): PromotionSpec => ({ name: 'a', stages: { Staging: version } });
+    const production = (version: string): PromotionSpec => ({ name: 'b', stages: { Production: version } });
+    await accept(home, files(staging('4'), production('3')));
+    await accept(home, files(staging('3'), production('4')));
+    expect(ready(home.engine, 'ml/a')).toBe('False/WaitingForSource');
+    expect(woken).toEqual(['ml/a']);
+    await settle(home.engine, 'ml/a');
+    expect(registry.written).toEqual([
+      'move version 4 from Staging to Production, archive 3',
+      'move version 3 from Archived to Staging',
+    ]);
+    expect([ready(home.engine, 'ml/a'), ready(home.engine, 'ml/b')]).toEqual([
+      'True/UpToDate',
+      'True/UpToDate',
+    ]);
   });
 
   it('share it peacefully where they want different targets', async () => {

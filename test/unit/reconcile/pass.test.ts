@@ -50,7 +50,7 @@ function pass(registry: MemoryRegistry, { options }: Told = told(), memory: Memo
     memory: { records: () => remembered, lastDigest: undefined, handledAt, repairs: new Map() },
     registry,
     owner,
-    claimedVersions: new Map<string, string>(),
+    claimants: () => [],
     stands: () => true,
   };
   return reconcile(input, options, signal ?? new AbortController().signal);
