@@ -10,7 +10,7 @@ import { movement, simulate, type Action } from './action.ts';
 import type { TargetId } from './desired.ts';
 import type { Model, Version } from './observed.ts';
 import { identityOf, type Records } from './record.ts';
-import { isHeldBy } from './select.ts';
+import { currentHolder, isHeldBy } from './select.ts';
 
 const PREFIX = 'modelpromotion.dev/';
 export const PROVENANCE_TAG = `${PREFIX}applied`;
@@ -113,7 +113,7 @@ export function recordsFromMarks(model: Model, owner: string): Records {
   return new Map(
     [...latest].map(([target, { version }]) => [
       target,
-      { ...identityOf(version), how: 'Applied', description: undefined, tags: new Map() },
+      { ...identityOf(version), how: 'Applied', description: undefined, tags: new Map(), since: undefined },
     ]),
   );
 }
@@ -129,6 +129,21 @@ export function confirmedByMarks(records: Records, model: Model, owner: string):
       return (
         model.tags.get(ownerTag(target)) === owner || (mark?.by === owner && mark.targets.includes(target))
       );
+    }),
+  );
+}
+
+/**
+ * Our records without those that a later move of ours has overtaken, one that we could not write down because we were
+ * killed in between: what stands there is no drift then. The tags only decide what a difference is called.
+ */
+export function standingRecords(records: Records, model: Model, owner: string): Records {
+  return new Map(
+    [...records].filter(([target, { version, since }]) => {
+      const holder = currentHolder(target, model);
+      const mark = holder?.version === version ? undefined : provenanceOf(holder);
+      const ours = mark?.by === owner && mark.targets.includes(target);
+      return !ours || since === undefined || mark.at <= since;
     }),
   );
 }

@@ -5,8 +5,8 @@ import type { Records, TargetRecord } from './record.ts';
 
 export function recordsOf(status: ModelPromotionStatus | undefined): Records {
   const records = new Map<TargetId, TargetRecord>();
-  for (const { target, applied } of status?.targets ?? []) {
-    if (applied !== undefined) records.set(target as TargetId, fromStatus(applied));
+  for (const { target, applied, since } of status?.targets ?? []) {
+    if (applied !== undefined) records.set(target as TargetId, { ...fromStatus(applied), since });
   }
   return records;
 }
@@ -24,7 +24,7 @@ export function toStatus(record: TargetRecord): AppliedRecord {
   };
 }
 
-function fromStatus(applied: AppliedRecord): TargetRecord {
+function fromStatus(applied: AppliedRecord): Omit<TargetRecord, 'since'> {
   return {
     version: applied.version,
     how: applied.how,

@@ -12,6 +12,7 @@ import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
 import { repairsOf } from '../domain/flapping.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
+import { standingRecords } from '../domain/provenance.ts';
 import { recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
 import { formerKey, isFormerKey } from './former.ts';
@@ -364,7 +365,7 @@ export class Engine {
     const status = this.#statuses.get(promotion.key);
     const records = recordsOf(status);
     return {
-      records: () => records,
+      records: (model) => standingRecords(records, model, this.#ownerOf(promotion)),
       lastDigest: status?.lastAppliedDigest,
       handledAt: status?.lastHandledReconcileAt,
       repairs: repairsOf(status, promotion),

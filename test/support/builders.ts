@@ -122,7 +122,7 @@ export const unavailable: Fact<never> = {
 /** A record of the version that `aVersion` makes of this number, or of another one. */
 export function aRecord(version: string | Version, rest: Partial<TargetRecord> = {}): TargetRecord {
   const identity = identityOf(typeof version === 'string' ? aVersion(version) : version);
-  return { ...identity, how: 'Applied', description: undefined, tags: new Map(), ...rest };
+  return { ...identity, how: 'Applied', description: undefined, tags: new Map(), since: undefined, ...rest };
 }
 
 export function records(spec: Readonly<Partial<Record<TargetId, string | Version | TargetRecord>>>): Records {

@@ -9,6 +9,7 @@ import type { Fact, Model } from '../../../src/domain/observed.ts';
 import type { Attempt, Finding } from '../../../src/domain/finding.ts';
 import { summarise, type Outcome } from '../../../src/domain/outcome.ts';
 import { planPromotion, type Obstacle } from '../../../src/domain/plan.ts';
+import { movesOf } from '../../../src/domain/record.ts';
 import { recordsOf, toStatus } from '../../../src/domain/status.ts';
 import {
   aContext,
@@ -76,7 +77,7 @@ function act(
   const context = aContext({ records: recordsOf(given.previous) });
   const plan = planPromotion(promotion, known(model), context);
   const applied: readonly Action[] = plan.kind === 'Apply' ? plan.actions.slice(0, count) : [];
-  const attempt: Attempt = { applied, digest: 'sha256:d1', failure };
+  const attempt: Attempt = { applied, digest: 'sha256:d1', failure, moves: movesOf(applied, model) };
   const after = applied.reduce(simulate, model);
   return outcomeOf(
     { kind: 'Planned', plan: planPromotion(promotion, known(after), context), attempt },

@@ -11,6 +11,7 @@ import {
   ownerTag,
   PROVENANCE_TAG,
   recordsFromMarks,
+  standingRecords,
   unmarksFor,
   type Mark,
 } from '../../../src/domain/provenance.ts';
@@ -220,5 +221,30 @@ describe('records that only a status remembers', () => {
     expect(confirmed(aModel())).toEqual([]);
     const tags = { [ownerTag('alias/champion')]: 'main/ml/other' };
     expect(confirmed(aModel({ tags, versions: { 4: { tags: provenance('main/ml/other') } } }))).toEqual([]);
+  });
+});
+
+describe('a record of ours', () => {
+  const since = '2026-03-01T11:00:00Z';
+  const remembered = records({ 'stage/Production': aRecord('3', { since }) });
+  const mark = (at: string, rest: object = {}): Record<string, string> => ({
+    [PROVENANCE_TAG]: JSON.stringify({ ...signature, by: owner, targets: ['stage/Production'], at, ...rest }),
+  });
+  const moved = (tags: Record<string, string>): Model =>
+    aModel({ versions: { 3: 'Archived', 4: { stage: 'Production', tags } } });
+
+  it.each<[string, Model, boolean]>([
+    ['its version is in place', aModel({ versions: { 3: 'Production' } }), true],
+    ['somebody else moved the target', moved({}), true],
+    ['we ourselves moved the target later', moved(mark('2026-03-01T11:00:01Z')), false],
+    ['we moved the target there before', moved(mark('2026-03-01T10:59:59Z')), true],
+    ['another promotion moved it', moved(mark('2026-03-01T11:00:01Z', { by: 'main/ml/other' })), true],
+    [
+      'we moved another target there',
+      moved(mark('2026-03-01T11:00:01Z', { targets: ['alias/champion'] })),
+      true,
+    ],
+  ])('when %s', (_what, model, stands) => {
+    expect(standingRecords(remembered, model, owner).has('stage/Production')).toBe(stands);
   });
 });

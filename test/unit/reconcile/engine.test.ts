@@ -293,6 +293,81 @@ describe('a process that is killed', () => {
   });
 });
 
+describe('a promotion of ours that was cut short, and is taken back in git', () => {
+  const reporting = (version: string): ListingSpec =>
+    files({ drift: 'Report', stages: { Production: { version, tags: { change: `CHG-${version}` } } } });
+  const ticking = (): (() => number) => {
+    let time = NOW;
+    return () => (time += 1_000);
+  };
+
+  async function settled(): Promise<{ registry: MemoryRegistry; home: Home; now: () => number }> {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'None', 4: 'None' } }));
+    const now = ticking();
+    const home = start(registry, { now });
+    await accept(home, reporting('3'));
+    return { registry, home, now };
+  }
+
+  it('is no drift of somebody else: after a tag that was refused', async () => {
+    const { registry, home } = await settled();
+    registry.intrude = () => {
+      if (registry.written.length === 3) registry.failNext({ refuse: 'RegistryRefused' });
+    };
+    await accept(home, reporting('4'));
+    expect(registry.get().versions.get('4')?.stage).toBe('Production');
+    registry.intrude = undefined;
+    await accept(home, reporting('3'));
+    expect(registry.get().versions.get('3')?.stage).toBe('Production');
+    expect(statusOf(home.engine).history?.map(({ cause }) => cause)).toEqual([
+      'Promotion',
+      'Promotion',
+      'Promotion',
+    ]);
+  });
+
+  it('is no drift of somebody else: after an answer that was lost, with the registry', async () => {
+    const { registry, home } = await settled();
+    registry.intrude = () => {
+      registry.intrude = undefined;
+      registry.failNext('lost after');
+      registry.unreadable.add('churn');
+    };
+    await accept(home, reporting('4'));
+    expect(registry.get().versions.get('4')?.stage).toBe('Production');
+    registry.unreadable.clear();
+    await accept(home, reporting('3'));
+    expect(registry.get().versions.get('3')?.stage).toBe('Production');
+  });
+
+  it.each([3, 4])('is no drift of somebody else: killed after write or mark %i', async (count) => {
+    const { registry, home, now } = await settled();
+    const memory = remembered(home.engine);
+    registry.diesAfter = count;
+    await accept(home, reporting('4')).catch((error: unknown) => expect(error).toBeInstanceOf(Killed));
+    registry.diesAfter = Infinity;
+    const next = start(registry, { now });
+    next.engine.restore(memory);
+    await accept(next, reporting('3'));
+    expect(registry.get().versions.get('3')?.stage).toBe('Production');
+    expect(statusOf(next.engine).history?.[0]).toMatchObject({ to: '3', cause: 'Promotion' });
+  });
+
+  it('still tells what somebody else changed since', async () => {
+    const { registry, home } = await settled();
+    await accept(home, reporting('4'));
+    await accept(home, reporting('3'));
+    const model = registry.get();
+    const byHand = [...model.versions].map(([number, version]) => {
+      const stage = number === '4' ? ('Production' as const) : ('Archived' as const);
+      return [number, { ...version, stage }] as const;
+    });
+    registry.change({ ...model, versions: new Map(byHand) });
+    await settle(home.engine, 'ml/churn');
+    expect(ready(home.engine)).toBe('True/DriftReported');
+  });
+});
+
 describe('a promotion that leaves', () => {
   const spec: PromotionSpec = {
     deletionPolicy: 'Release',
