@@ -421,12 +421,17 @@ describe('a target', () => {
     expect(target(tagged).applied).toMatchObject({ how: 'Found', tags: { a: 'b' } });
   });
 
-  it('that was moved on one pass and tagged on a later one was applied by us', () => {
+  it('that was moved on one pass and tagged on a later one was applied by us, and is on record at once', () => {
     const promotion = aPromotion({ stages: { Production: { version: '3', tags: { a: 'b' } } } });
     const model = aModel({ versions: { 2: 'Production', 3: 'None' } });
     const failure: Obstacle = { reason: 'RegistryUnavailable', message: 'lost' };
     const half = act(model, { promotion }, { count: 1, failure });
-    expect(target(half)).not.toHaveProperty('applied');
+    expect(target(half)).toMatchObject({
+      applied: { version: '3', how: 'Applied' },
+      previous: '2',
+      since: T0,
+    });
+    expect(target(half).applied).not.toHaveProperty('tags');
     const rest = aModel({ versions: { 2: 'Archived', 3: 'Production' } });
     const whole = act(rest, { promotion, previous: half.status });
     expect(target(whole)).toMatchObject({ applied: { how: 'Applied' }, previous: '2' });
