@@ -37,6 +37,12 @@ export function holderOf(id: TargetId, claimants: readonly Claimant[]): Claimant
   return rivals.find(({ records }) => records.has(id)) ?? rivals[0];
 }
 
+/** Every declared target of the model, and the owner whose it is. */
+export function ownersOf(claimants: readonly Claimant[]): ReadonlyMap<TargetId, string> {
+  const targets = new Set(claimants.flatMap(({ promotion }) => promotion.targets.map(({ id }) => id)));
+  return new Map([...targets].map((id) => [id, holderOf(id, claimants)?.owner ?? '']));
+}
+
 /**
  * Versions that stages of other promotions have the best claim on, and where they want them. What a selector comes to
  * want is known to the others once it is on record, so a pin comes before.

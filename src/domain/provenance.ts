@@ -13,13 +13,14 @@ import { identityOf, type Records } from './record.ts';
 import { currentHolder, isHeldBy } from './select.ts';
 
 const PREFIX = 'modelpromotion.dev/';
+const OWNER = `${PREFIX}owner/`;
 export const PROVENANCE_TAG = `${PREFIX}applied`;
 /** Of what somebody else may have written. */
 const LONGEST = 300;
 
 /** MLflow tag keys hold at most 250 characters, aliases 255: the tail of a very long alias is dropped. */
 export function ownerTag(target: TargetId): string {
-  return `${PREFIX}owner/${target}`.slice(0, 250);
+  return `${OWNER}${target}`.slice(0, 250);
 }
 
 /** Another installation that holds the claim on this target. Promotions of our own settle it among themselves. */
@@ -89,11 +90,21 @@ function stillHeld(model: Model, version: string, owner: string): TargetId[] {
   return mark.targets.filter((target) => isHeldBy(target, { version }, model));
 }
 
-/** The owner tags of a promotion that is removed, taken off again: the empty value deletes a model's tag. */
-export function unmarksFor(targets: readonly TargetId[], model: Model, owner: string): Mark[] {
-  return targets
-    .filter((target) => model.tags.get(ownerTag(target)) === owner)
-    .map((target) => ({ version: undefined, key: ownerTag(target), value: '' }));
+/**
+ * Our owner tags on targets that the promotion does not declare (any more): they go to whoever declares them now, or
+ * are taken off, for which the empty value stands.
+ */
+export function unmarksFor(
+  declared: readonly TargetId[],
+  model: Model,
+  owner: string,
+  heirs: ReadonlyMap<TargetId, string>,
+): Mark[] {
+  const own = new Set(declared.map(ownerTag));
+  const heirsByTag = new Map([...heirs].map(([target, heir]) => [ownerTag(target), heir]));
+  return [...model.tags]
+    .filter(([key, value]) => key.startsWith(OWNER) && value === owner && !own.has(key))
+    .map(([key]) => ({ version: undefined, key, value: heirsByTag.get(key) ?? '' }));
 }
 
 /**

@@ -6,14 +6,15 @@ import type { Listing } from '../api/listing.ts';
 import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
 import { severity, type Reason } from '../api/reasons.ts';
 import { advance, EMPTY_CATALOG, remember, samePlace, type Catalog, type Entry } from '../domain/catalog.ts';
-import { findConflict, type Claimant } from '../domain/claims.ts';
+import { findConflict, holderOf, ownersOf, type Claimant } from '../domain/claims.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
 import { repairsOf } from '../domain/flapping.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
 import { standingRecords } from '../domain/provenance.ts';
-import { recordsOf } from '../domain/status.ts';
+import type { Records, TargetRecord } from '../domain/record.ts';
+import { inherit, recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
 import { formerKey, isFormerKey } from './former.ts';
 import { rejectedDocument, rejectedOf, type RejectedDocument } from './rejected.ts';
@@ -50,6 +51,8 @@ export class Engine {
   readonly #former = new Set<string>();
   /** What left and could not be released so far, and that was said. */
   readonly #held = new WeakSet<Entry>();
+  /** Records of targets that were taken over from another promotion, until the first look at them. */
+  readonly #inherited = new Map<string, Map<TargetId, TargetRecord>>();
   #claims = ClaimIndex.EMPTY;
 
   constructor(options: EngineOptions) {
@@ -108,15 +111,20 @@ export class Engine {
     for (const problem of listing.problems) {
       if (!told.has(canonicalJson(problem))) observer.warn(problem, 'a manifest was refused');
     }
+    const givenUp = [...new Set([...changed, ...removed.map(({ promotion }) => promotion.key)])].map(
+      (key) => ({ former: before.entries.get(key)?.promotion, records: recordsOf(this.#statusOf(key)) }),
+    );
     for (const entry of removed) {
       const { key } = entry.promotion;
-      this.#leave(entry, this.#statuses.get(key));
+      this.#leave(entry, this.#statusOf(key));
       this.#statuses.delete(key);
+      this.#inherited.delete(key);
     }
     this.#tellFormer();
     await registries.update(catalog.registries);
     const former = this.#claims;
     this.#claims = new ClaimIndex(catalog.entries, registries);
+    for (const { former, records } of givenUp) if (former !== undefined) this.#handOver(former, records);
     for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()]))
       this.#options.onStatus(key);
     const keys = [...changed, ...this.#claims.movedSince(former), ...this.#leaving.keys()];
@@ -147,7 +155,7 @@ export class Engine {
     const entry = this.#catalog.entries.get(key);
     if (entry === undefined) return done ? { kind: 'OnChange' } : { kind: 'Retry' };
     const started = performance.now();
-    const previous = this.#statuses.get(key);
+    const previous = this.#statusOf(key);
     const finding = await this.#look(entry, signal);
     const { author, promotion, attempted } = entry;
     const outcome = summarise({
@@ -170,6 +178,8 @@ export class Engine {
     if (isFormerKey(key)) return this.#formerDocument(key);
     const entry = this.#catalog.entries.get(key);
     if (entry === undefined) {
+      const leaving = this.#leaving.get(key)?.at(-1);
+      if (leaving !== undefined) return withStatus(leaving.entry, leaving.status);
       const problems = rejectedOf(this.#catalog).get(key);
       return problems === undefined ? undefined : rejectedDocument(key, problems);
     }
@@ -280,9 +290,31 @@ export class Engine {
       this.#tellFormer();
       return;
     }
+    if (current === promotion) this.#inherited.delete(key);
     const before = this.#statuses.get(key);
     this.#statuses.set(key, status);
     if (before === undefined || canonicalJson(before) !== canonicalJson(status)) this.#options.onStatus(key);
+  }
+
+  /** What is known of a promotion before a pass: its status, with what it took over since. */
+  #statusOf(key: string): ModelPromotionStatus | undefined {
+    const status = this.#statuses.get(key);
+    const inherited = this.#inherited.get(key);
+    return inherited === undefined ? status : inherit(status, inherited);
+  }
+
+  /** Records of targets that a promotion declares no more go to whoever declares them now: a rename forgets nothing. */
+  #handOver(former: Promotion, records: Records): void {
+    const resolved = this.#options.registries.resolve(former);
+    if (resolved.kind === 'refused' || records.size === 0) return;
+    const claimants = this.#claimantsOf(resolved.address, former.model);
+    const own = claimants.find(({ promotion }) => promotion.key === former.key)?.promotion.targets ?? [];
+    for (const [target, record] of records) {
+      const heir = own.some(({ id }) => id === target) ? undefined : holderOf(target, claimants);
+      if (heir === undefined) continue;
+      const inherited = this.#inherited.get(heir.promotion.key) ?? new Map<TargetId, TargetRecord>();
+      this.#inherited.set(heir.promotion.key, inherited.set(target, record));
+    }
   }
 
   #leave(entry: Entry, status: ModelPromotionStatus | undefined): void {
@@ -307,18 +339,18 @@ export class Engine {
     for (const leaving of this.#leaving.get(key) ?? []) {
       const { promotion } = leaving.entry;
       const resolved = registries.resolve(promotion);
-      const records = recordsOf(leaving.status);
-      const result =
-        resolved.kind === 'refused'
+      const result = promotion.suspend
+        ? { done: true, applied: [], message: 'left as it is: it was suspended' }
+        : resolved.kind === 'refused'
           ? { done: true, applied: [], message: `left as it is: ${resolved.message}` }
           : await release(
               {
                 promotion,
-                records,
+                records: recordsOf(leaving.status),
                 wasDeclared: leaving.entry.location !== undefined,
                 registry: resolved.registry,
                 owner: this.#ownerOf(promotion),
-                claimed: this.#claimedTargets(resolved.address, promotion.model),
+                heirs: () => ownersOf(this.#claimantsOf(resolved.address, promotion.model)),
               },
               this.#passOptions(key),
               signal,
@@ -327,7 +359,7 @@ export class Engine {
       const { model, deletionPolicy: policy } = promotion;
       const fields = { promotion: key, model, policy, detail: result.message };
       if (result.done) {
-        if (resolved.kind === 'refused' && policy === 'Release')
+        if (resolved.kind === 'refused' && policy === 'Release' && !promotion.suspend)
           observer.warn(
             fields,
             'a removed promotion could not be released: its registry is not there for it',
@@ -362,11 +394,12 @@ export class Engine {
   }
 
   #memoryOf(promotion: Promotion): Memory {
-    const status = this.#statuses.get(promotion.key);
+    const status = this.#statusOf(promotion.key);
     const records = recordsOf(status);
     return {
       records: (model) => standingRecords(records, model, this.#ownerOf(promotion)),
       lastDigest: status?.lastAppliedDigest,
+      generation: status?.observedGeneration,
       handledAt: status?.lastHandledReconcileAt,
       repairs: repairsOf(status, promotion),
     };
@@ -381,15 +414,9 @@ export class Engine {
       const entry = this.#catalog.entries.get(key);
       if (entry === undefined) return [];
       const { promotion, problems } = entry;
-      const records = recordsOf(this.#statuses.get(key));
+      const records = recordsOf(this.#statusOf(key));
       return [{ promotion, records, owner: this.#ownerOf(promotion), refused: problems.length > 0 }];
     });
-  }
-
-  #claimedTargets(address: string, model: string): ReadonlySet<TargetId> {
-    return new Set(
-      this.#claimantsOf(address, model).flatMap(({ promotion }) => promotion.targets.map(({ id }) => id)),
-    );
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { timestamp } from '../api/timestamp.ts';
 import { isDone, type Action } from '../domain/action.ts';
-import type { Claimant } from '../domain/claims.ts';
+import { ownersOf, type Claimant } from '../domain/claims.ts';
 import type { Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
 import type { Fact, Model } from '../domain/observed.ts';
@@ -12,7 +12,7 @@ import type { Attempt, Finding } from '../domain/finding.ts';
 import { claimedVersions } from '../domain/incumbents.ts';
 import { fightsOf, repairsAfter, type Repairs } from '../domain/flapping.ts';
 import { planPromotion, type Plan } from '../domain/plan.ts';
-import { marksFor } from '../domain/provenance.ts';
+import { marksFor, unmarksFor, type Mark } from '../domain/provenance.ts';
 import type { Records } from '../domain/record.ts';
 import { applyActions, type ApplyOptions } from './apply.ts';
 import { sha256 } from './digest.ts';
@@ -33,6 +33,8 @@ export interface PassInput {
 export interface Memory {
   readonly records: (model: Model) => Records;
   readonly lastDigest: string | undefined;
+  /** Of the document that was looked at last. */
+  readonly generation: number | undefined;
   /** The token of the last look that somebody asked for. */
   readonly handledAt: string | undefined;
   readonly repairs: Repairs;
@@ -59,8 +61,8 @@ export async function reconcile(
   const quick = registry.snapshot(promotion.model);
   if (quick !== undefined && !asksForLook(input)) {
     const plan = planOn(quick, input, options.now());
-    if (plan.kind === 'UpToDate' || plan.kind === 'Suspended')
-      return { kind: 'Planned', plan, attempt: undefined };
+    const settled = plan.kind === 'UpToDate' && straysOf(input, quick).length === 0;
+    if (settled || plan.kind === 'Suspended') return { kind: 'Planned', plan, attempt: undefined };
   }
   return registry.exclusive(promotion.model, () => livePass(input, options, signal));
 }
@@ -82,6 +84,7 @@ export interface PlannedPass {
 async function livePass(input: PassInput, options: PassOptions, signal: AbortSignal): Promise<Finding> {
   const { observed, plan, digest } = await planLive(input, options.now(), signal);
   if (plan.kind !== 'Apply' || observed.kind !== 'known' || digest === undefined) {
+    await leaveMarks(input, straysOf(input, observed), whileStanding(input, options), signal);
     return { kind: 'Planned', plan, attempt: undefined };
   }
   return applyPlan(input, { actions: plan.actions, model: observed.value, digest }, options, signal);
@@ -101,15 +104,28 @@ export async function applyPlan(
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const fence = (): boolean => options.fence() && input.stands();
-  const attempt = await applyActions(input.registry, model, actions, digest, { ...options, fence }, signal);
-  await leaveMarks(input, attempt, model, options, signal);
+  const fenced = whileStanding(input, options);
+  const attempt = await applyActions(input.registry, model, actions, digest, fenced, signal);
+  const signature = {
+    owner: input.owner,
+    revision: input.promotion.revision,
+    digest,
+    at: timestamp(options.now()),
+  };
+  // What was done is signed, also when it is out of date by now.
+  await leaveMarks(input, marksFor(attempt.applied, model, signature), options, signal);
+  await leaveMarks(input, unmarks(input, model), fenced, signal);
   const after = await readBack(input, attempt, options, signal);
   const undone = after.kind === 'known' ? notShown(after.value, attempt.applied) : [];
   const now = options.now();
   const repairs = repairsAfter(input.memory.repairs, { ...attempt, undone }, now);
   const plan = planOn(after, { ...input, memory: { ...input.memory, repairs } }, now);
   return { kind: 'Planned', plan, attempt: { ...attempt, undone } };
+}
+
+/** Nothing is written any more for a document that another one took the place of. */
+function whileStanding({ stands }: PassInput, options: PassOptions): PassOptions {
+  return { ...options, fence: () => options.fence() && stands() };
 }
 
 /** Reads until our writes show, or long enough to believe that somebody undid them. */
@@ -158,14 +174,12 @@ function subjectOf(action: Action): string {
 
 /** Marks are a courtesy to people who look at MLflow: one that is refused is a warning. */
 async function leaveMarks(
-  { registry, promotion, owner }: PassInput,
-  { applied, digest }: Attempt,
-  model: Model,
-  { now, unmarked, fence }: PassOptions,
+  { registry, promotion }: PassInput,
+  marks: readonly Mark[],
+  { unmarked, fence }: PassOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const signature = { owner, revision: promotion.revision, digest, at: timestamp(now()) };
-  for (const mark of marksFor(applied, model, signature)) {
+  for (const mark of marks) {
     if (!fence() || signal.aborted) return;
     try {
       await registry.mark(promotion.model, mark, signal);
@@ -174,6 +188,18 @@ async function leaveMarks(
       unmarked(`tag ${mark.key}: ${error.message}`);
     }
   }
+}
+
+/** Owner tags on targets that a new document dropped. */
+function straysOf(input: PassInput, observed: Fact<Model>): Mark[] {
+  const { promotion, memory } = input;
+  const isNew = memory.generation !== promotion.generation;
+  return isNew && observed.kind === 'known' && !promotion.suspend ? unmarks(input, observed.value) : [];
+}
+
+function unmarks({ promotion, owner, claimants }: PassInput, model: Model): Mark[] {
+  const declared = promotion.targets.map(({ id }) => id);
+  return unmarksFor(declared, model, owner, ownersOf(claimants()));
 }
 
 function planOn(observed: Fact<Model>, input: PassInput, now: number): Plan {

@@ -18,8 +18,8 @@ export interface ReleaseInput {
   readonly wasDeclared: boolean;
   readonly registry: Registry;
   readonly owner: string;
-  /** Targets of the model that other promotions declare. */
-  readonly claimed: ReadonlySet<TargetId>;
+  /** Targets of the model that are declared now, and whose they are. */
+  readonly heirs: () => ReadonlyMap<TargetId, string>;
 }
 
 export interface Release {
@@ -31,14 +31,19 @@ export interface Release {
 
 export async function release(
   input: ReleaseInput,
-  options: PassOptions,
+  given: PassOptions,
   signal: AbortSignal,
 ): Promise<Release> {
-  const { promotion, registry, claimed } = input;
+  const { promotion, registry } = input;
   return registry.exclusive(promotion.model, async () => {
     const observed = await registry.read(promotion.model, signal);
     if (observed.kind === 'unknown') return { done: false, applied: [], message: observed.message };
     if (observed.kind === 'absent') return { done: true, applied: [], message: 'the model is gone' };
+    const heirs = input.heirs();
+    // Who comes to declare a target meanwhile is left it.
+    const fence = (): boolean => given.fence() && isSame(heirs, input.heirs());
+    const options = { ...given, fence };
+    const claimed = new Set(heirs.keys());
     const actions = planRelease(promotion, observed.value, trusted(input, observed.value), claimed);
     const digest = sha256(digestText(promotion, actions, observed.value, undefined));
     const { applied, failure } = await applyActions(
@@ -50,8 +55,8 @@ export async function release(
       signal,
     );
     if (failure !== undefined) return { done: false, applied, message: failure.message };
-    if (!(await removeMarks(input, observed.value, options, signal))) {
-      return { done: false, applied, message: 'this process may no longer write; another one goes on' };
+    if (!(await removeMarks(input, heirs, observed.value, options, signal))) {
+      return { done: false, applied, message: 'this pass may no longer write; the next one goes on' };
     }
     return {
       done: true,
@@ -65,15 +70,19 @@ function trusted({ records, wasDeclared, owner }: ReleaseInput, model: Model): R
   return wasDeclared ? records : confirmedByMarks(records, model, owner);
 }
 
+function isSame(a: ReadonlyMap<TargetId, string>, b: ReadonlyMap<TargetId, string>): boolean {
+  return a.size === b.size && [...a].every(([target, owner]) => b.get(target) === owner);
+}
+
 /** False when we may not write any more. */
 async function removeMarks(
   { promotion, registry, owner }: ReleaseInput,
+  heirs: ReadonlyMap<TargetId, string>,
   model: Model,
   { unmarked, fence }: PassOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const targets = promotion.targets.map((target) => target.id);
-  for (const mark of unmarksFor(targets, model, owner)) {
+  for (const mark of unmarksFor([], model, owner, heirs)) {
     if (!fence() || signal.aborted) return false;
     try {
       await registry.mark(promotion.model, mark, signal);

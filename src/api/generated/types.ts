@@ -106,7 +106,7 @@ export interface StatusSummary {
 /** UpToDate, Pending, Drifted, Blocked or Waiting. */
 export type TargetState = 'UpToDate' | 'Pending' | 'Drifted' | 'Blocked' | 'Waiting';
 
-/** Our record of what we last saw in place as declared. A difference from it is drift; anything else is a promotion. */
+/** Our record of what we last put there or saw in place as declared. A difference from it is drift; anything else is a promotion. */
 export interface AppliedRecord {
   readonly version: string;
   /** Applied by us, or found in place. */
@@ -136,7 +136,7 @@ export interface TargetStatus {
   readonly state?: TargetState;
   readonly reason?: string;
   readonly message?: string;
-  /** Our record of what we last saw in place as declared. A difference from it is drift; anything else is a promotion. */
+  /** Our record of what we last put there or saw in place as declared. A difference from it is drift; anything else is a promotion. */
   readonly applied?: AppliedRecord;
   /** What was put back because somebody else had changed it, and how often in a row. From the fifth time on it rests. */
   readonly repairs?: readonly {

@@ -191,10 +191,18 @@ describe('owner tags', () => {
   });
 
   it('are taken off again when the promotion is removed, but only its own', () => {
-    expect(unmarksFor([target, 'alias/champion'], ownedBy(owner), owner)).toEqual([
+    expect(unmarksFor([], ownedBy(owner), owner, new Map())).toEqual([
       { version: undefined, key: ownerTag(target), value: '' },
     ]);
-    expect(unmarksFor([target], ownedBy('main/ml/another'), owner)).toEqual([]);
+    expect(unmarksFor([], ownedBy('main/ml/another'), owner, new Map())).toEqual([]);
+  });
+
+  it('stay on what is declared still, and go to whoever declares it now', () => {
+    const heirs = new Map<TargetId, string>([[target, 'main/ml/heir']]);
+    expect(unmarksFor([target], ownedBy(owner), owner, heirs)).toEqual([]);
+    expect(unmarksFor(['alias/champion'], ownedBy(owner), owner, heirs)).toEqual([
+      { version: undefined, key: ownerTag(target), value: 'main/ml/heir' },
+    ]);
   });
 
   it('fit into MLflow however long the alias is', () => {

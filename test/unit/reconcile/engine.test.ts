@@ -74,6 +74,16 @@ function ready(engine: Engine, key = 'ml/churn'): string | undefined {
   return condition && `${condition.status}/${condition.reason}`;
 }
 
+/** Who has which target, by the model's tags. */
+function ownersIn(registry: MemoryRegistry): Record<string, string> {
+  const prefix = 'modelpromotion.dev/owner/';
+  return Object.fromEntries([...registry.get().tags].map(([key, owner]) => [key.replace(prefix, ''), owner]));
+}
+
+function keyIn(document: ReturnType<Engine['document']>): string {
+  return `${document?.metadata.namespace}/${document?.metadata.name}`;
+}
+
 /** What survives a restart: documents with their statuses, written and read back. */
 function remembered(engine: Engine): ModelPromotion[] {
   return engine
@@ -214,6 +224,49 @@ describe('a pass that is overtaken by a commit', () => {
     await home.engine.handle('ml/churn', live);
     expect(registry.written).toHaveLength(2);
     expect(ready(home.engine)).toBe('True/UpToDate');
+  });
+});
+
+describe('a target that is dropped', () => {
+  const before: PromotionSpec = { stages: { Production: '4' }, aliases: { champion: '4', next: '4' } };
+
+  async function promoted(): Promise<{ registry: MemoryRegistry; home: Home }> {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'None', 4: 'None' } }));
+    const home = start(registry);
+    await accept(home, files(before));
+    registry.sweep();
+    registry.written.length = 0;
+    return { registry, home };
+  }
+
+  it.each<[string, PromotionSpec]>([
+    ['alone', { stages: { Production: '4' } }],
+    ['with a change of another one', { stages: { Production: '3' } }],
+    ['while another one is blocked', { stages: { Production: '99' } }],
+  ])('%s is no longer ours for other installations, and stays as it is', async (_what, spec) => {
+    const { registry, home } = await promoted();
+    await accept(home, files(spec));
+    expect(ownersIn(registry)).toEqual({ 'stage/Production': 'main/ml/churn' });
+    expect(registry.get().aliases.size).toBe(2);
+    registry.sweep();
+    const { reads } = registry;
+    if (spec.stages?.Production === '4') await settle(home.engine, 'ml/churn');
+    expect(registry.reads).toBe(reads);
+  });
+
+  it('and taken over by another promotion goes to it, with what is remembered', async () => {
+    const { registry, home } = await promoted();
+    const [rest, heir]: PromotionSpec[] = [
+      { stages: { Production: '4' }, aliases: { next: '4' } },
+      { name: 'heir', aliases: { champion: '4' } },
+    ];
+    await accept(home, files(rest ?? {}, heir ?? {}));
+    expect(ownersIn(registry)['alias/champion']).toBe('main/ml/heir');
+    expect(statusOf(home.engine, 'ml/heir').targets?.[0]?.applied).toMatchObject({
+      how: 'Applied',
+      version: '4',
+    });
+    expect(registry.written).toEqual([]);
   });
 });
 
@@ -430,6 +483,85 @@ describe('a promotion that leaves', () => {
     await accept(home, files(other, { ...spec, name: 'renamed' }));
     expect(registry.written).toEqual([]);
     expect(ready(home.engine, 'ml/renamed')).toBe('True/UpToDate');
+    expect(ownersIn(registry)).toEqual({
+      'stage/Production': 'main/ml/renamed',
+      'alias/champion': 'main/ml/renamed',
+    });
+  });
+
+  it.each<[string, (home: Home) => Promise<unknown>]>([
+    ['its own pass, then the release', (home) => settle(home.engine, 'ml/renamed')],
+    ['the release, then its own pass', (home) => settle(home.engine, 'ml/churn')],
+  ])(
+    'under another name hands its memory over, and is released as itself would be: %s',
+    async (_what, first) => {
+      const { registry, home } = await promoted();
+      await home.engine.accept(aListing(files(other, { ...spec, name: 'renamed' })));
+      await first(home);
+      await settle(home.engine, 'ml/churn');
+      await settle(home.engine, 'ml/renamed');
+      expect(statusOf(home.engine, 'ml/renamed').targets?.map(({ applied }) => applied?.how)).toEqual([
+        'Applied',
+        'Applied',
+      ]);
+      await accept(home, files(other));
+      expect(registry.written).toEqual([
+        'move version 4 from Production to Archived',
+        'remove @champion from version 4',
+      ]);
+      expect(ownersIn(registry)).toEqual({});
+    },
+  );
+
+  it('and another one that takes over only one target: the rest is released', async () => {
+    const { registry, home } = await promoted();
+    await accept(
+      home,
+      files(other, { name: 'heir', deletionPolicy: 'Release', stages: { Production: '4' } }),
+    );
+    expect(registry.written).toEqual(['remove @champion from version 4']);
+    expect(ownersIn(registry)).toEqual({ 'stage/Production': 'main/ml/heir' });
+    await accept(home, files(other));
+    expect(registry.get().versions.get('4')?.stage).toBe('Archived');
+  });
+
+  it('while it is suspended leaves everything as it is', async () => {
+    const { registry, home } = await promoted();
+    await accept(home, files({ ...spec, suspend: true }, other));
+    registry.marks.length = 0;
+    expect(await accept(home, files(other))).toEqual(new Map([['ml/churn', { kind: 'OnChange' }]]));
+    expect([registry.written, registry.marks]).toEqual([[], []]);
+    expect(home.engine.document('ml/churn')).toBeUndefined();
+  });
+
+  it('while the registry is down is remembered over any number of restarts', async () => {
+    const { registry, home } = await promoted();
+    registry.down = true;
+    let last = home;
+    let memory = remembered(home.engine);
+    for (let restart = 0; restart < 3; restart += 1) {
+      last = start(registry);
+      last.engine.restore(memory);
+      await accept(last, files(other));
+      const documents = ['ml/churn', 'ml/other'].map((key) => last.engine.document(key));
+      memory = documents.flatMap(
+        (one) => readStatusFile(statusPath(keyIn(one)), toYaml(one))?.document ?? [],
+      );
+    }
+    registry.down = false;
+    await settle(last.engine, 'ml/churn');
+    expect(registry.written).toHaveLength(2);
+    expect(last.engine.document('ml/churn')).toBeUndefined();
+  });
+
+  it('is left what comes to be declared while it is released', async () => {
+    const { registry, home } = await promoted();
+    await home.engine.accept(aListing(files(other)));
+    acceptInside(home, registry, files(other, { name: 'heir', aliases: { champion: '4' } }));
+    expect(await home.engine.handle('ml/churn', live)).toEqual({ kind: 'Retry' });
+    expect(await home.engine.handle('ml/churn', live)).toEqual({ kind: 'OnChange' });
+    expect(registry.get().aliases.get('champion')).toBe('4');
+    expect(ownersIn(registry)).toEqual({ 'alias/champion': 'main/ml/heir' });
   });
 
   it('for another model lets the first model go and takes the second', async () => {

@@ -47,7 +47,13 @@ function pass(registry: MemoryRegistry, { options }: Told = told(), memory: Memo
   const { promotion = spec, reconcileAt, handledAt, remembered = new Map(), signal } = memory;
   const input = {
     promotion: aPromotion(promotion, { reconcileAt }),
-    memory: { records: () => remembered, lastDigest: undefined, handledAt, repairs: new Map() },
+    memory: {
+      records: () => remembered,
+      lastDigest: undefined,
+      generation: 1,
+      handledAt,
+      repairs: new Map(),
+    },
     registry,
     owner,
     claimants: () => [],
@@ -293,7 +299,8 @@ describe('a release', () => {
     wasDeclared = true,
   ): Promise<Release> {
     const promotion = aPromotion({ ...spec, deletionPolicy: 'Release', ...rest });
-    const input = { promotion, records: remembered, wasDeclared, registry, owner, claimed: new Set<never>() };
+    const heirs = () => new Map<never, string>();
+    const input = { promotion, records: remembered, wasDeclared, registry, owner, heirs };
     return release(input, options, new AbortController().signal);
   }
 
