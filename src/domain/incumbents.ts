@@ -104,6 +104,7 @@ function decide(
     records,
     owner,
     claimedVersions: claimsBeside(promotion.key, kept, claimants, model),
+    elsewhere: new Set<string>(),
     fights: new Map(),
   };
   const plan = planPromotion({ ...promotion, suspend: false }, { kind: 'known', value: model }, context);

@@ -58,6 +58,8 @@ export interface Context {
   readonly owner: string;
   /** Versions that stages of other promotions of this model have a better claim on. */
   readonly claimedVersions: ReadonlyMap<string, VersionClaim>;
+  /** Owners that are promotions of ours too, on a model of this name at another address. */
+  readonly elsewhere: ReadonlySet<string>;
   readonly fights: Fights;
 }
 
@@ -119,7 +121,7 @@ function decideTarget(target: Target, setting: Setting): Decision {
     incumbent: currentHolder(target.id, model),
     actions: [],
   };
-  const foreign = foreignOwner(model, target.id, context.owner);
+  const foreign = foreignOwner(model, target.id, context.owner, context.elsewhere);
   if (foreign !== undefined) {
     return {
       ...common,
@@ -239,10 +241,10 @@ function siblingFor(candidate: Version, target: StageTarget, setting: Setting): 
   return sibling && `${describeTarget(sibling.id)} of this promotion`;
 }
 
-/** Another installation that manages the stage which holds the version now: it would take it back. */
-function foreignHolder(candidate: Version, model: Model, { owner }: Context): string | undefined {
+/** Another owner that manages the stage which holds the version now: it would take it back. */
+function foreignHolder(candidate: Version, model: Model, { owner, elsewhere }: Context): string | undefined {
   if (candidate.stage !== 'Staging' && candidate.stage !== 'Production') return undefined;
-  const foreign = foreignOwner(model, `stage/${candidate.stage}`, owner);
+  const foreign = foreignOwner(model, `stage/${candidate.stage}`, owner, elsewhere);
   return foreign && `${foreign.owner} (${candidate.stage})`;
 }
 

@@ -23,17 +23,21 @@ export function ownerTag(target: TargetId): string {
   return `${OWNER}${target}`.slice(0, 250);
 }
 
-/** Another installation that holds the claim on this target. Promotions of our own settle it among themselves. */
+/**
+ * Who else holds the claim on this target: another installation, or a promotion of ours that reaches the same server under
+ * another address. Promotions that share an address settle it among themselves.
+ */
 export function foreignOwner(
   model: Model,
   target: TargetId,
   owner: string,
+  elsewhere: ReadonlySet<string>,
 ): { owner: string; tag: string } | undefined {
   const tag = ownerTag(target);
   const holder = model.tags.get(tag);
-  return holder === undefined || holder === '' || installationOf(holder) === installationOf(owner)
-    ? undefined
-    : { owner: clip(holder, LONGEST), tag };
+  if (holder === undefined || holder === '' || holder === owner) return undefined;
+  const isOurs = installationOf(holder) === installationOf(owner) && !elsewhere.has(holder);
+  return isOurs ? undefined : { owner: clip(holder, LONGEST), tag };
 }
 
 export interface Mark {
@@ -104,6 +108,7 @@ export function unmarksFor(
   const heirsByTag = new Map([...heirs].map(([target, heir]) => [ownerTag(target), heir]));
   return [...model.tags]
     .filter(([key, value]) => key.startsWith(OWNER) && value === owner && !own.has(key))
+    .filter(([key]) => heirsByTag.get(key) !== owner)
     .map(([key]) => ({ version: undefined, key, value: heirsByTag.get(key) ?? '' }));
 }
 

@@ -19,7 +19,7 @@ import { ClaimIndex, withRivals } from './claim-index.ts';
 import { formerKey, isFormerKey } from './former.ts';
 import { rejectedDocument, rejectedOf, type RejectedDocument } from './rejected.ts';
 import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
-import { release } from './release.ts';
+import { release, type Elsewhere } from './release.ts';
 import type { Observer, Registries, Registry } from './ports.ts';
 
 export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'sleep'> {
@@ -220,6 +220,10 @@ export class Engine {
         registry: resolved.registry,
         owner: this.#ownerOf(promotion),
         claimants: () => this.#claimantsOf(resolved.address, promotion.model),
+        elsewhere: () =>
+          new Set(
+            this.#elsewhere(resolved.address, promotion.model).flatMap(({ owners }) => [...owners.values()]),
+          ),
         stands: () => this.#stands(promotion, resolved.registry, claimants),
       },
     };
@@ -350,6 +354,8 @@ export class Engine {
                 wasDeclared: leaving.entry.location !== undefined,
                 registry: resolved.registry,
                 owner: this.#ownerOf(promotion),
+                // No other team can hold a release up.
+                elsewhere: this.#elsewhere(resolved.address, promotion.model, promotion.namespace),
                 heirs: () => ownersOf(this.#claimantsOf(resolved.address, promotion.model)),
               },
               this.#passOptions(key),
@@ -407,6 +413,18 @@ export class Engine {
 
   #ownerOf(promotion: Promotion): string {
     return `${this.#options.installation}/${promotion.key}`;
+  }
+
+  /** Promotions on a model of this name at other addresses, which may be other names of the same server. */
+  #elsewhere(address: string, model: string, namespace?: string): Elsewhere[] {
+    return this.#claims.addressesBeside(address, model).flatMap((other) => {
+      const claimants = this.#claimantsOf(other, model).filter(
+        ({ promotion }) => namespace === undefined || promotion.namespace === namespace,
+      );
+      const [one] = claimants;
+      const resolved = one && this.#options.registries.resolve(one.promotion);
+      return resolved?.kind === 'found' ? [{ registry: resolved.registry, owners: ownersOf(claimants) }] : [];
+    });
   }
 
   #claimantsOf(address: string, model: string): Claimant[] {

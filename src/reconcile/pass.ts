@@ -26,6 +26,8 @@ export interface PassInput {
   readonly owner: string;
   /** Who has a say on the model now, in the order of age. */
   readonly claimants: () => readonly Claimant[];
+  /** Owners that are ours too, on a model of this name at another address: that may be the same server. */
+  readonly elsewhere: () => ReadonlySet<string>;
   /** Whether what the pass began with is still so: what was declared since is not written over by what was declared before. */
   readonly stands: () => boolean;
 }
@@ -203,12 +205,13 @@ function unmarks({ promotion, owner, claimants }: PassInput, model: Model): Mark
 }
 
 function planOn(observed: Fact<Model>, input: PassInput, now: number): Plan {
-  const { promotion, memory, owner, claimants } = input;
+  const { promotion, memory, owner, claimants, elsewhere } = input;
   const model = observed.kind === 'known' ? observed.value : undefined;
   return planPromotion(promotion, observed, {
     records: model === undefined ? new Map() : memory.records(model),
     owner,
     claimedVersions: model === undefined ? new Map() : claimedVersions(promotion.key, claimants(), model),
+    elsewhere: elsewhere(),
     fights: fightsOf(memory.repairs, now),
   });
 }

@@ -150,6 +150,7 @@ export function aContext(context: Partial<Context> = {}): Context {
     records: new Map(),
     owner: 'main/ml/churn',
     claimedVersions: new Map(),
+    elsewhere: new Set(),
     fights: new Map(),
     ...context,
   };

@@ -179,15 +179,22 @@ describe('owner tags', () => {
   const ownedBy = (holder: string): Model => aModel({ tags: { [ownerTag(target)]: holder } });
 
   it('of another installation are foreign, those of our own or empty ones are not', () => {
-    expect(foreignOwner(ownedBy('other/ml/churn'), target, owner)).toEqual({
+    expect(foreignOwner(ownedBy('other/ml/churn'), target, owner, new Set())).toEqual({
       owner: 'other/ml/churn',
       tag: ownerTag(target),
     });
-    expect(foreignOwner(ownedBy('mainly/ml/churn'), target, owner)?.owner).toBe('mainly/ml/churn');
-    expect(foreignOwner(ownedBy('no-slash'), target, owner)?.owner).toBe('no-slash');
-    expect(foreignOwner(ownedBy('main/ml/another'), target, owner)).toBeUndefined();
-    expect(foreignOwner(ownedBy(''), target, owner)).toBeUndefined();
-    expect(foreignOwner(aModel(), target, owner)).toBeUndefined();
+    expect(foreignOwner(ownedBy('mainly/ml/churn'), target, owner, new Set())?.owner).toBe('mainly/ml/churn');
+    expect(foreignOwner(ownedBy('no-slash'), target, owner, new Set())?.owner).toBe('no-slash');
+    expect(foreignOwner(ownedBy('main/ml/another'), target, owner, new Set())).toBeUndefined();
+    expect(foreignOwner(ownedBy(''), target, owner, new Set())).toBeUndefined();
+    expect(foreignOwner(aModel(), target, owner, new Set())).toBeUndefined();
+  });
+
+  it('of our own are foreign where they speak of a promotion at another address of the server', () => {
+    const elsewhere = new Set(['main/ml/another']);
+    expect(foreignOwner(ownedBy('main/ml/another'), target, owner, elsewhere)?.owner).toBe('main/ml/another');
+    expect(foreignOwner(ownedBy('main/ml/third'), target, owner, elsewhere)).toBeUndefined();
+    expect(foreignOwner(ownedBy(owner), target, owner, new Set([owner]))).toBeUndefined();
   });
 
   it('are taken off again when the promotion is removed, but only its own', () => {

@@ -794,6 +794,83 @@ describe('a status', () => {
   });
 });
 
+describe('one server under two names', () => {
+  /** Each registry that is named has an address of its own, and all lead to this one. */
+  const named = (
+    registry: MemoryRegistry,
+    others: Readonly<Record<string, MemoryRegistry>> = {},
+  ): Registries => ({
+    update: () => Promise.resolve(),
+    resolve: ({ registry: address }) => ({ kind: 'found', registry: others[address] ?? registry, address }),
+  });
+  const on = (name: string, spec: PromotionSpec): PromotionSpec => ({ registryRef: { name }, ...spec });
+  const model = aModel({ versions: { 1: 'None', 2: 'None' } });
+  const both = files(
+    on('a', { name: 'pa', stages: { Production: '1' } }),
+    on('b', { name: 'pb', stages: { Production: '2' } }),
+  );
+
+  it('has one winner, and no flapping', async () => {
+    const registry = new MemoryRegistry(model);
+    const home = start(registry, { registries: named(registry) });
+    await accept(home, both);
+    for (const key of ['ml/pa', 'ml/pb', 'ml/pa', 'ml/pb']) await settle(home.engine, key);
+    expect([ready(home.engine, 'ml/pa'), ready(home.engine, 'ml/pb')]).toEqual([
+      'True/UpToDate',
+      'False/Conflict',
+    ]);
+    expect(registry.written).toEqual(['move version 1 from None to Production']);
+  });
+
+  it('has one winner although both began at the same moment', async () => {
+    const registry = new MemoryRegistry(model);
+    const home = start(registry, { registries: { ...named(registry) } });
+    const keys = await home.engine.accept(aListing(both));
+    await Promise.all(keys.map((key) => home.engine.handle(key, live)));
+    for (let round = 0; round < 3; round += 1) for (const key of keys) await settle(home.engine, key);
+    const { length } = registry.written;
+    for (const key of keys) await settle(home.engine, key);
+    expect(registry.written).toHaveLength(length);
+    expect([ready(home.engine, 'ml/pa'), ready(home.engine, 'ml/pb')]).toContain('False/Conflict');
+  });
+
+  it('loses nothing when a promotion comes to call it by the other one', async () => {
+    const registry = new MemoryRegistry(model);
+    const home = start(registry, { registries: named(registry) });
+    const spec: PromotionSpec = {
+      deletionPolicy: 'Release',
+      stages: { Production: '1' },
+      aliases: { champion: '1' },
+    };
+    await accept(home, files(on('a', spec)));
+    registry.written.length = 0;
+    await accept(home, files(on('b', spec)));
+    expect(registry.written).toEqual([]);
+    expect(ready(home.engine)).toBe('True/UpToDate');
+    expect(ownersIn(registry)).toEqual({
+      'stage/Production': 'main/ml/churn',
+      'alias/champion': 'main/ml/churn',
+    });
+  });
+
+  it('is told from two servers, where the first is released', async () => {
+    const [first, second] = [
+      new MemoryRegistry(model),
+      new MemoryRegistry(aModel({ versions: { 1: { creationTimestamp: 5 } } })),
+    ];
+    const home = start(first, { registries: named(first, { 'ml/b': second }) });
+    const spec: PromotionSpec = { deletionPolicy: 'Release', stages: { Production: '1' } };
+    await accept(home, files(on('a', spec)));
+    second.down = true;
+    await accept(home, files(on('b', spec)));
+    expect(first.get().versions.get('1')?.stage).toBe('Production');
+    second.down = false;
+    await settle(home.engine, 'ml/churn');
+    expect(first.get().versions.get('1')?.stage).toBe('Archived');
+    expect(second.get().versions.get('1')?.stage).toBe('Production');
+  });
+});
+
 describe('a registry', () => {
   it('that is no longer open to a promotion has it looked at, and so has one that is open again', async () => {
     const memory = new MemoryRegistry(aModel({ versions: { 3: 'None' } }));

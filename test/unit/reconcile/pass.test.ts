@@ -57,6 +57,7 @@ function pass(registry: MemoryRegistry, { options }: Told = told(), memory: Memo
     registry,
     owner,
     claimants: () => [],
+    elsewhere: () => new Set<string>(),
     stands: () => true,
   };
   return reconcile(input, options, signal ?? new AbortController().signal);
@@ -300,7 +301,7 @@ describe('a release', () => {
   ): Promise<Release> {
     const promotion = aPromotion({ ...spec, deletionPolicy: 'Release', ...rest });
     const heirs = () => new Map<never, string>();
-    const input = { promotion, records: remembered, wasDeclared, registry, owner, heirs };
+    const input = { promotion, records: remembered, wasDeclared, registry, owner, heirs, elsewhere: [] };
     return release(input, options, new AbortController().signal);
   }
 
