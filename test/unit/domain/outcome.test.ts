@@ -528,6 +528,10 @@ describe('history', () => {
     expect(look(marked('other/ml/churn'), given).status.history).toBeUndefined();
     const { status } = look(marked(mark.by), given);
     expect(look(marked(mark.by), { promotion, previous: status }).status.history).toHaveLength(1);
+    // Its record was lost since, with the answer to a later write.
+    const targets = status.targets?.map(({ applied: _applied, ...rest }) => rest) ?? [];
+    const previous = { ...status, targets };
+    expect(look(marked(mark.by), { promotion, previous }).status.history).toEqual(status.history);
     expect(status.targets?.[0]?.applied?.how).toBe('Found');
   });
 
