@@ -12,6 +12,7 @@ import {
   type StageTarget,
   type Target,
   type TargetId,
+  type Want,
 } from './desired.ts';
 import { isPrompt, sameVersion, type Fact, type Model, type Version } from './observed.ts';
 import { aliasDifferences, stageDifferences } from './differences.ts';
@@ -132,7 +133,7 @@ function decideTarget(target: Target, setting: Setting): Decision {
   }
   const source = target.want.kind === 'follows' ? decisions.get(target.want.source) : undefined;
   if (source !== undefined && source.state !== 'UpToDate') return waitFor(source, common);
-  const selected = selectCandidate(target.want, model);
+  const selected = selectCandidate(settledWant(target.want, source), model);
   if (selected.kind === 'none') return keepIncumbent(target, common, selected.message);
   if (selected.kind === 'unusable') {
     return { ...common, state: 'Blocked', reason: selected.reason, message: selected.message };
@@ -146,6 +147,12 @@ function decideTarget(target: Target, setting: Setting): Decision {
     incumbent,
     ...(contest ?? settle(target, candidate, setting, promotion.drift)),
   };
+}
+
+/** Who follows a target of this promotion follows what that declares, also while others share the stage. */
+function settledWant(want: Want, source: Decision | undefined): Want {
+  const declared = source?.candidate ?? source?.incumbent;
+  return declared === undefined ? want : { kind: 'pinned', version: declared.version };
 }
 
 /** A follower of a target whose drift is only reported stays where it is, and that is no obstacle either. */

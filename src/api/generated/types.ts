@@ -29,7 +29,7 @@ export type Stage = 'Staging' | 'Production';
 
 /** A rule that selects the version. Give exactly one selector. */
 export interface VersionFrom {
-  /** The version that holds this stage of the same model; the highest number if several do. */
+  /** The version that holds this stage of the same model; if several do, the one that this promotion declares, or else the highest number. */
   readonly stage?: Stage;
   /** An alias of this model: letters, digits, "_" and "-". MLflow reserves `latest` and `v<digits>`. */
   readonly alias?: string;

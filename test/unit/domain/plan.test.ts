@@ -408,6 +408,15 @@ describe('a selector', () => {
     expect(steps(plan)).toEqual(['set @challenger to version 3']);
   });
 
+  it('follows the version that its source declares, whoever shares the stage', () => {
+    const shared: PromotionSpec = {
+      stages: { Production: { version: '3', ...archiveNobody } },
+      aliases: { champion: { versionFrom: { stage: 'Production' } } },
+    };
+    const model = aModel({ versions: { 3: 'Production', 4: 'Production' } });
+    expect(steps(planOf(aPromotion(shared), model))).toEqual(['set @champion to version 3']);
+  });
+
   it('follows the highest number of several holders', () => {
     const plan = planOf(
       aPromotion(follower),
