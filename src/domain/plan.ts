@@ -3,7 +3,7 @@
  * the status reports it. Values in, values out.
  */
 import { severity, type Reason } from '../api/reasons.ts';
-import { expectationBroken, isDone, simulate, type Action } from './action.ts';
+import { simulate, type Action } from './action.ts';
 import {
   describeTarget,
   describeWant,
@@ -346,28 +346,4 @@ function worstObstacle(decisions: readonly Decision[]): Obstacle | undefined {
   const same = open.filter((decision) => decision.reason === worst.reason);
   const messages = new Set(same.map((decision) => decision.message));
   return { reason: worst.reason, message: [...messages].join('; ') };
-}
-
-/**
- * What is left of a plan on the model as it is now, for a plan that was shown before it is applied.
- * Undefined when the registry moved away from what the plan expects: it is stale, and must be made again.
- */
-export function remainder(actions: readonly Action[], planned: Model, model: Model): Action[] | undefined {
-  if (actions.some((action) => 'version' in action && !isSameIn(planned, model, action.version)))
-    return undefined;
-  const left: Action[] = [];
-  let projected = model;
-  for (const action of actions) {
-    if (isDone(projected, action)) continue;
-    if (expectationBroken(projected, action) !== undefined) return undefined;
-    left.push(action);
-    projected = simulate(projected, action);
-  }
-  return left;
-}
-
-/** A model that was deleted and made again counts its versions anew: its version 3 is a stranger. */
-function isSameIn(planned: Model, model: Model, number: string): boolean {
-  const [before, now] = [planned.versions.get(number), model.versions.get(number)];
-  return before !== undefined && now !== undefined && sameVersion(before, now);
 }
