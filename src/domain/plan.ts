@@ -4,21 +4,21 @@
  */
 import { severity, type Reason } from '../api/reasons.ts';
 import { simulate, type Action } from './action.ts';
+import { contestFor } from './contest.ts';
 import {
   describeTarget,
   describeWant,
   settlingOrder,
   type Promotion,
-  type StageTarget,
   type Target,
   type TargetId,
   type Want,
 } from './desired.ts';
-import { isPrompt, sameVersion, type Fact, type Model, type Version } from './observed.ts';
+import { isPrompt, type Fact, type Model, type Version } from './observed.ts';
 import { aliasDifferences, stageDifferences } from './differences.ts';
 import { REST, thingOf, type Fights } from './flapping.ts';
 import { foreignOwner } from './provenance.ts';
-import type { Records, TargetRecord } from './record.ts';
+import { recordOf, type Records } from './record.ts';
 import { currentHolder, isHeldBy, selectCandidate } from './select.ts';
 
 /** What a pass makes of one target. */
@@ -103,7 +103,7 @@ function decideTargets(promotion: Promotion, model: Model, context: Context): De
   return promotion.targets.flatMap((target) => decisions.get(target.id) ?? []);
 }
 
-interface Setting {
+export interface Setting {
   readonly promotion: Promotion;
   /** As observed: candidates are selected from this. */
   readonly model: Model;
@@ -184,88 +184,6 @@ function keepIncumbent(
       };
 }
 
-type Contest = Pick<Decision, 'state' | 'reason' | 'message'>;
-
-/** A version has one stage, so two stages that want the same version would take it from each other for ever. */
-function contestFor(candidate: Version, target: StageTarget, setting: Setting): Contest | undefined {
-  const { context, model, decisions } = setting;
-  const claim = context.claimedVersions.get(candidate.version);
-  const rival =
-    siblingFor(candidate, target, setting) ??
-    (claim?.how === 'wanted' ? claim.by : undefined) ??
-    foreignHolder(candidate, model, context);
-  if (rival !== undefined) {
-    return {
-      state: 'Blocked',
-      reason: 'Conflict',
-      message: `version ${candidate.version} is wanted by ${rival} too, and a version holds one stage`,
-    };
-  }
-  if (claim !== undefined) return contestWith(claim, candidate, target);
-  const keeper = keeperOf(candidate, decisions);
-  if (keeper === undefined) return undefined;
-  const kept = `version ${candidate.version}, which stays in ${describeTarget(keeper.target)}`;
-  return keeper.reason === 'NoCandidate' && keeper.state === 'UpToDate'
-    ? {
-        state: 'Blocked',
-        reason: 'Conflict',
-        message: `${describeTarget(target.id)} wants ${kept}: nothing else was selected for it`,
-      }
-    : {
-        state: 'Waiting',
-        reason: 'WaitingForSource',
-        message: `${describeTarget(target.id)} waits for ${kept} until that can move on`,
-      };
-}
-
-function contestWith({ by, how }: VersionClaim, { version }: Version, { id }: StageTarget): Contest {
-  const name = describeTarget(id);
-  return how === 'leaving'
-    ? {
-        state: 'Waiting',
-        reason: 'WaitingForSource',
-        message: `${name} waits for version ${version} until ${by} has moved on`,
-      }
-    : {
-        state: 'Blocked',
-        reason: 'Conflict',
-        message: `${name} wants version ${version}, which stays with ${by}: that one cannot move on`,
-      };
-}
-
-/** The other stage of this promotion, where it comes before: what holds the version on record, then Production. */
-function siblingFor(candidate: Version, target: StageTarget, setting: Setting): string | undefined {
-  const { promotion, model, decisions, context } = setting;
-  const onRecord = ({ id }: Target): boolean => recordOf(id, candidate, context.records) !== undefined;
-  const sibling = promotion.targets.find((other) => {
-    if (other.kind !== 'stage' || other.id === target.id) return false;
-    const settled = decisions.get(other.id);
-    const wish = settled === undefined ? selectCandidate(other.want, model) : undefined;
-    const wanted = wish?.kind === 'found' ? wish.version : settled?.candidate;
-    if (wanted?.version !== candidate.version) return false;
-    return onRecord(other) === onRecord(target) ? settled !== undefined : onRecord(other);
-  });
-  return sibling && `${describeTarget(sibling.id)} of this promotion`;
-}
-
-/** Another owner that manages the stage which holds the version now: it would take it back. */
-function foreignHolder(candidate: Version, model: Model, { owner, elsewhere }: Context): string | undefined {
-  if (candidate.stage !== 'Staging' && candidate.stage !== 'Production') return undefined;
-  const foreign = foreignOwner(model, `stage/${candidate.stage}`, owner, elsewhere);
-  return foreign && `${foreign.owner} (${candidate.stage})`;
-}
-
-/** A target that cannot move on keeps its incumbent, also from a stage that is settled after it. */
-function keeperOf(candidate: Version, decisions: Setting['decisions']): Decision | undefined {
-  return [...decisions.values()].find(
-    (decision) =>
-      decision.target.startsWith('stage/') &&
-      decision.incumbent?.version === candidate.version &&
-      decision.candidate?.version !== candidate.version &&
-      (decision.state === 'Blocked' || decision.state === 'Waiting' || decision.reason === 'NoCandidate'),
-  );
-}
-
 function settle(
   target: Target,
   candidate: Version,
@@ -317,12 +235,6 @@ function flapping(name: string, things: ReadonlySet<string>): { reason: Reason; 
     reason: 'Flapping',
     message: `somebody else changes ${subjects.join(', ')} each time it is put back; it is put back ${pace} until that ends`,
   };
-}
-
-/** Our record of this target, if it speaks of this very version; a number used again is a stranger. */
-function recordOf(id: TargetId, candidate: Version, records: Records): TargetRecord | undefined {
-  const record = records.get(id);
-  return record !== undefined && sameVersion(record, candidate) ? record : undefined;
 }
 
 /** Actions in settling order, so that Production is taken before Staging is refilled. */

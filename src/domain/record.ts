@@ -22,6 +22,12 @@ export function identityOf({ version, creationTimestamp, source, runId }: Versio
   return { version, creationTimestamp, source, runId };
 }
 
+/** Our record of this target, if it speaks of this very version; a number used again is a stranger. */
+export function recordOf(id: TargetId, candidate: Version, records: Records): TargetRecord | undefined {
+  const record = records.get(id);
+  return record !== undefined && sameVersion(record, candidate) ? record : undefined;
+}
+
 /** Where targets were moved to; undefined where the answer never came, so that nobody knows. */
 export type Moves = ReadonlyMap<TargetId, VersionIdentity | undefined>;
 

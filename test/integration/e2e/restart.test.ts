@@ -205,7 +205,7 @@ describe('a removed promotion that cannot be released', () => {
       await daemon.logged('a removed promotion cannot be released yet; it is tried again');
       await daemon.stop();
     }
-    for (const _restart of [1, 2]) {
+    for (let restart = 0; restart < 2; restart += 1) {
       await using daemon = await place.start();
       await daemon.logged('a removed promotion cannot be released yet; it is tried again');
       await daemon.stop();
