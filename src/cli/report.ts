@@ -62,7 +62,7 @@ export function reportPlan({ listing, promotions }: Pick<OneShot, 'listing' | 'p
       changes: actions.filter((action) => action.cause !== 'Drift').length,
       drift: actions.filter((action) => action.cause === 'Drift').length,
       following: reports
-        .filter(({ state }) => state === 'Changes')
+        .filter(({ state, obstacle }) => state === 'Changes' || obstacle?.reason === 'WaitingForSource')
         .flatMap(({ targets }) => targets)
         .filter(({ reason }) => reason === 'WaitingForSource').length,
       upToDate: count('UpToDate') + count('Suspended'),

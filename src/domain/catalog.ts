@@ -92,7 +92,10 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
   for (const [key, entry] of previous.entries) {
     const successor = entries.get(key);
     if (successor !== undefined) {
-      if (!samePlace(entry.promotion, successor.promotion)) removed.push(entry);
+      if (samePlace(entry.promotion, successor.promotion)) continue;
+      if (unreadable.size === 0) removed.push(entry);
+      else entries.set(key, entry);
+      doubted ||= unreadable.size > 0;
       continue;
     }
     const problems = problemsOf(key, entry, listing.problems);

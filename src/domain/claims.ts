@@ -3,12 +3,18 @@
  * that holds it on record wins, then the older. Claims that lose stay claims, so nothing ever flaps.
  */
 import { describeTarget, type Promotion, type Target, type TargetId } from './desired.ts';
+import type { Model } from './observed.ts';
 import type { Records } from './record.ts';
+import { isHeldBy, selectCandidate } from './select.ts';
 
 /** A promotion that has a say on a model, in the order of age: the older first. */
 export interface Claimant {
   readonly promotion: Promotion;
   readonly records: Records;
+  /** Who it is, as in the owner tag: `<installation>/<namespace>/<name>`. */
+  readonly owner: string;
+  /** Whether its document has mistakes: it does nothing then, and its last good one still has its claims. */
+  readonly refused: boolean;
 }
 
 /** Why a promotion may not act, as a sentence; undefined when all it wants is its own. */
@@ -16,67 +22,88 @@ export function findConflict(key: string, claimants: readonly Claimant[]): strin
   const self = claimants.find(({ promotion }) => promotion.key === key);
   if (self === undefined) return undefined;
   const lost = [
-    ...self.promotion.targets.map(({ id }) => {
-      const rivals = claimants.filter((claimant) => wantsTarget(claimant, id));
-      const winner = rivals.find(({ records }) => records.has(id)) ?? rivals[0];
-      return lostTo(winner, key, describeTarget(id));
-    }),
-    ...pinnedVersions(self.promotion).map((version) => {
-      const rivals = claimants.filter(({ promotion }) => pinnedVersions(promotion).includes(version));
-      return lostTo(strongest(version, rivals), key, `version ${version}, which can hold only one stage,`);
+    ...self.promotion.targets.map(({ id }) => lostTo(holderOf(id, claimants), key, describeTarget(id))),
+    ...self.promotion.targets.flatMap(pinnedVersion).map((version) => {
+      const what = `version ${version}, which can hold only one stage,`;
+      return lostTo(strongest(version, claimants, pinStrength), key, what);
     }),
   ].filter((sentence) => sentence !== undefined);
   return lost.length === 0 ? undefined : lost.join('; ');
 }
 
+/** Whose target it is, of those that declare it; undefined when nobody does. */
+export function holderOf(id: TargetId, claimants: readonly Claimant[]): Claimant | undefined {
+  const rivals = claimants.filter(({ promotion }) => promotion.targets.some((target) => target.id === id));
+  return rivals.find(({ records }) => records.has(id)) ?? rivals[0];
+}
+
+/** Every declared target of the model, and the owner whose it is. */
+export function ownersOf(claimants: readonly Claimant[]): ReadonlyMap<TargetId, string> {
+  const targets = new Set(claimants.flatMap(({ promotion }) => promotion.targets.map(({ id }) => id)));
+  return new Map([...targets].map((id) => [id, holderOf(id, claimants)?.owner ?? '']));
+}
+
 /**
- * Versions that stages of other promotions have a better claim on, and who that is: nobody else may move them to
- * another stage. What a selector comes to want is known to the others once it is on record, so a pin comes before.
+ * Versions that stages of other promotions have the best claim on, and where they want them. What a selector comes to
+ * want is known to the others once it is on record, so a pin comes before.
  */
-export function claimedVersions(key: string, claimants: readonly Claimant[]): ReadonlyMap<string, string> {
-  const claimed = new Map<string, string>();
-  for (const version of new Set(claimants.flatMap(versionsOf))) {
-    const winner = strongest(version, claimants);
-    const target = winner?.promotion.targets.find((target) => claimOn(version, target, winner.records) > 0);
-    if (winner === undefined || target === undefined || winner.promotion.key === key) continue;
-    claimed.set(version, `${winner.promotion.key} (${describeTarget(target.id)})`);
+export function wantedVersions(
+  key: string,
+  claimants: readonly Claimant[],
+  model: Model,
+): ReadonlyMap<string, string> {
+  const strength: Strength = (version, target, records) => claimStrength(version, target, records, model);
+  const wanted = new Map<string, string>();
+  const wishes = claimants.flatMap(({ promotion }) => promotion.targets.flatMap((one) => wishOf(one, model)));
+  for (const version of new Set(wishes)) {
+    const winner = strongest(version, claimants, strength);
+    if (winner === undefined || winner.promotion.key === key) continue;
+    const target = winner.promotion.targets.find((one) => strength(version, one, winner.records) > 0);
+    if (target !== undefined) wanted.set(version, describeClaim(winner, target.id));
   }
-  return claimed;
+  return wanted;
 }
 
-function versionsOf({ promotion, records }: Claimant): string[] {
-  return promotion.targets.flatMap((target) => {
-    if (target.kind !== 'stage') return [];
-    if (target.want.kind === 'pinned') return [target.want.version];
-    const record = records.get(target.id);
-    return record === undefined ? [] : [record.version];
-  });
+/** `ml/other (Staging)` */
+export function describeClaim({ promotion }: Claimant, id: TargetId): string {
+  return `${promotion.key} (${describeTarget(id)})`;
 }
 
-/** 2 for a version that the stage holds on record, 1 for one that it pins, 0 otherwise. */
-function claimOn(version: string, target: Target, records: Records): 0 | 1 | 2 {
-  if (target.kind !== 'stage') return 0;
-  const pinned = target.want.kind === 'pinned' ? target.want.version : undefined;
-  if (pinned !== undefined && pinned !== version) return 0;
+/** How good a claim is: 2 for what is on record, 1 for what is only asked for, 0 for none. */
+type Strength = (version: string, target: Target, records: Records) => 0 | 1 | 2;
+
+const pinStrength: Strength = (version, target, records) => {
+  if (!pinnedVersion(target).includes(version)) return 0;
+  return records.get(target.id)?.version === version ? 2 : 1;
+};
+
+function claimStrength(version: string, target: Target, records: Records, model: Model): 0 | 1 | 2 {
+  if (target.kind !== 'stage' || target.want.kind === 'pinned') return pinStrength(version, target, records);
+  if (!wishOf(target, model).includes(version)) return 0;
   if (records.get(target.id)?.version === version) return 2;
-  return pinned === version ? 1 : 0;
+  return isHeldBy(target.id, { version }, model) ? 1 : 0;
+}
+
+/** What a stage asks for, were it only for what the registry holds now. */
+function wishOf(target: Target, model: Model): string[] {
+  if (target.kind !== 'stage' || target.want.kind === 'pinned') return pinnedVersion(target);
+  const selected = selectCandidate(target.want, model);
+  return selected.kind === 'found' ? [selected.version.version] : [];
+}
+
+function pinnedVersion({ kind, want }: Target): string[] {
+  return kind === 'stage' && want.kind === 'pinned' ? [want.version] : [];
 }
 
 /** Who has the best claim on a version; of equal ones, the older. */
-function strongest(version: string, claimants: readonly Claimant[]): Claimant | undefined {
-  const strength = ({ promotion, records }: Claimant): number =>
-    Math.max(0, ...promotion.targets.map((target) => claimOn(version, target, records)));
-  return claimants.toSorted((a, b) => strength(b) - strength(a))[0];
-}
-
-function wantsTarget({ promotion }: Claimant, id: TargetId): boolean {
-  return promotion.targets.some((target) => target.id === id);
-}
-
-function pinnedVersions({ targets }: Promotion): string[] {
-  return targets.flatMap((target) =>
-    target.kind === 'stage' && target.want.kind === 'pinned' ? [target.want.version] : [],
-  );
+function strongest(
+  version: string,
+  claimants: readonly Claimant[],
+  strength: Strength,
+): Claimant | undefined {
+  const best = ({ promotion, records }: Claimant): number =>
+    Math.max(0, ...promotion.targets.map((target) => strength(version, target, records)));
+  return claimants.filter((one) => best(one) > 0).toSorted((a, b) => best(b) - best(a))[0];
 }
 
 function lostTo(winner: Claimant | undefined, key: string, what: string): string | undefined {

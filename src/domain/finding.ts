@@ -3,6 +3,7 @@ import type { Problem } from '../api/listing.ts';
 import type { ModelPromotionStatus } from '../api/generated/types.ts';
 import type { Action } from './action.ts';
 import type { Promotion } from './desired.ts';
+import type { Moves } from './record.ts';
 import type { Decision, Obstacle, Plan } from './plan.ts';
 
 /** Everything a pass found and did, ready to be judged. */
@@ -34,6 +35,8 @@ export interface Attempt {
   readonly failure: Obstacle | undefined;
   /** What was applied and did not stand until it was read back; absent while nothing was read. */
   readonly undone?: readonly Action[];
+  /** Where targets were moved to; absent when none was. */
+  readonly moves?: Moves;
 }
 
 export function decisionsOf({ finding }: Pass): readonly Decision[] {

@@ -41,6 +41,7 @@ function applied(pass: Pass): HistoryEntry[] {
 function recovered(pass: Pass): HistoryEntry[] {
   const records = recordsOf(pass.previous);
   const touched = new Set(attemptOf(pass)?.applied.map((action) => action.target));
+  const told = pass.previous?.history ?? [];
   return decisionsOf(pass).flatMap(({ target, state, candidate }): HistoryEntry[] => {
     const before = records.get(target);
     if (state !== 'UpToDate' || candidate === undefined || touched.has(target)) return [];
@@ -48,6 +49,12 @@ function recovered(pass: Pass): HistoryEntry[] {
     if (mark?.by !== pass.owner || !mark.targets.includes(target) || before?.version === candidate.version)
       return [];
     const { revision, digest, at } = mark;
+    if (
+      told.some(
+        (entry) => entry.target === target && entry.to === candidate.version && entry.digest === digest,
+      )
+    )
+      return [];
     return [
       { target, ...optional('from', before?.version), to: candidate.version, revision, digest, time: at },
     ];

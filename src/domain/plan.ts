@@ -3,21 +3,22 @@
  * the status reports it. Values in, values out.
  */
 import { severity, type Reason } from '../api/reasons.ts';
-import { expectationBroken, isDone, simulate, type Action } from './action.ts';
+import { simulate, type Action } from './action.ts';
+import { contestFor } from './contest.ts';
 import {
   describeTarget,
   describeWant,
   settlingOrder,
   type Promotion,
-  type StageTarget,
   type Target,
   type TargetId,
+  type Want,
 } from './desired.ts';
-import { isPrompt, sameVersion, type Fact, type Model, type Version } from './observed.ts';
+import { isPrompt, type Fact, type Model, type Version } from './observed.ts';
 import { aliasDifferences, stageDifferences } from './differences.ts';
 import { REST, thingOf, type Fights } from './flapping.ts';
 import { foreignOwner } from './provenance.ts';
-import type { Records, TargetRecord } from './record.ts';
+import { recordOf, type Records } from './record.ts';
 import { currentHolder, isHeldBy, selectCandidate } from './select.ts';
 
 /** What a pass makes of one target. */
@@ -56,9 +57,18 @@ export interface Context {
   readonly records: Records;
   /** Who we are, as in the owner tag: `<installation>/<namespace>/<name>`. */
   readonly owner: string;
-  /** Versions that other promotions put, or have put, into a stage of this model: version to who wants it. */
-  readonly claimedVersions: ReadonlyMap<string, string>;
+  /** Versions that stages of other promotions of this model have a better claim on. */
+  readonly claimedVersions: ReadonlyMap<string, VersionClaim>;
+  /** Owners that are promotions of ours too, on a model of this name at another address. */
+  readonly elsewhere: ReadonlySet<string>;
   readonly fights: Fights;
+}
+
+export interface VersionClaim {
+  /** `ml/other (Staging)` */
+  readonly by: string;
+  /** Asked for there; held there by one that cannot move on; or held there by one that is about to. */
+  readonly how: 'wanted' | 'kept' | 'leaving';
 }
 
 export function planPromotion(promotion: Promotion, observed: Fact<Model>, context: Context): Plan {
@@ -93,7 +103,7 @@ function decideTargets(promotion: Promotion, model: Model, context: Context): De
   return promotion.targets.flatMap((target) => decisions.get(target.id) ?? []);
 }
 
-interface Setting {
+export interface Setting {
   readonly promotion: Promotion;
   /** As observed: candidates are selected from this. */
   readonly model: Model;
@@ -112,7 +122,7 @@ function decideTarget(target: Target, setting: Setting): Decision {
     incumbent: currentHolder(target.id, model),
     actions: [],
   };
-  const foreign = foreignOwner(model, target.id, context.owner);
+  const foreign = foreignOwner(model, target.id, context.owner, context.elsewhere);
   if (foreign !== undefined) {
     return {
       ...common,
@@ -123,7 +133,7 @@ function decideTarget(target: Target, setting: Setting): Decision {
   }
   const source = target.want.kind === 'follows' ? decisions.get(target.want.source) : undefined;
   if (source !== undefined && source.state !== 'UpToDate') return waitFor(source, common);
-  const selected = selectCandidate(target.want, model);
+  const selected = selectCandidate(settledWant(target.want, source), model);
   if (selected.kind === 'none') return keepIncumbent(target, common, selected.message);
   if (selected.kind === 'unusable') {
     return { ...common, state: 'Blocked', reason: selected.reason, message: selected.message };
@@ -137,6 +147,12 @@ function decideTarget(target: Target, setting: Setting): Decision {
     incumbent,
     ...(contest ?? settle(target, candidate, setting, promotion.drift)),
   };
+}
+
+/** Who follows a target of this promotion follows what that declares, also while others share the stage. */
+function settledWant(want: Want, source: Decision | undefined): Want {
+  const declared = source?.candidate ?? source?.incumbent;
+  return declared === undefined ? want : { kind: 'pinned', version: declared.version };
 }
 
 /** A follower of a target whose drift is only reported stays where it is, and that is no obstacle either. */
@@ -166,71 +182,6 @@ function keepIncumbent(
         reason: 'NoCandidate',
         message: `${describeTarget(target.id)} keeps version ${incumbent.version}: ${why}`,
       };
-}
-
-type Contest = Pick<Decision, 'state' | 'reason' | 'message'>;
-
-/** A version has one stage, so two stages that want the same version would take it from each other for ever. */
-function contestFor(candidate: Version, target: StageTarget, setting: Setting): Contest | undefined {
-  const { context, model, decisions } = setting;
-  const rival =
-    siblingFor(candidate, target, setting) ??
-    context.claimedVersions.get(candidate.version) ??
-    foreignHolder(candidate, model, context);
-  if (rival !== undefined) {
-    return {
-      state: 'Blocked',
-      reason: 'Conflict',
-      message: `version ${candidate.version} is wanted by ${rival} too, and a version holds one stage`,
-    };
-  }
-  const keeper = keeperOf(candidate, decisions);
-  if (keeper === undefined) return undefined;
-  const kept = `version ${candidate.version}, which stays in ${describeTarget(keeper.target)}`;
-  return keeper.reason === 'NoCandidate' && keeper.state === 'UpToDate'
-    ? {
-        state: 'Blocked',
-        reason: 'Conflict',
-        message: `${describeTarget(target.id)} wants ${kept}: nothing else was selected for it`,
-      }
-    : {
-        state: 'Waiting',
-        reason: 'WaitingForSource',
-        message: `${describeTarget(target.id)} waits for ${kept} until that can move on`,
-      };
-}
-
-/** The other stage of this promotion, where it comes before: what holds the version on record, then Production. */
-function siblingFor(candidate: Version, target: StageTarget, setting: Setting): string | undefined {
-  const { promotion, model, decisions, context } = setting;
-  const onRecord = ({ id }: Target): boolean => recordOf(id, candidate, context.records) !== undefined;
-  const sibling = promotion.targets.find((other) => {
-    if (other.kind !== 'stage' || other.id === target.id) return false;
-    const settled = decisions.get(other.id);
-    const wish = settled === undefined ? selectCandidate(other.want, model) : undefined;
-    const wanted = wish?.kind === 'found' ? wish.version : settled?.candidate;
-    if (wanted?.version !== candidate.version) return false;
-    return onRecord(other) === onRecord(target) ? settled !== undefined : onRecord(other);
-  });
-  return sibling && `${describeTarget(sibling.id)} of this promotion`;
-}
-
-/** Another installation that manages the stage which holds the version now: it would take it back. */
-function foreignHolder(candidate: Version, model: Model, { owner }: Context): string | undefined {
-  if (candidate.stage !== 'Staging' && candidate.stage !== 'Production') return undefined;
-  const foreign = foreignOwner(model, `stage/${candidate.stage}`, owner);
-  return foreign && `${foreign.owner} (${candidate.stage})`;
-}
-
-/** A target that cannot move on keeps its incumbent, also from a stage that is settled after it. */
-function keeperOf(candidate: Version, decisions: Setting['decisions']): Decision | undefined {
-  return [...decisions.values()].find(
-    (decision) =>
-      decision.target.startsWith('stage/') &&
-      decision.incumbent?.version === candidate.version &&
-      decision.candidate?.version !== candidate.version &&
-      (decision.state === 'Blocked' || decision.state === 'Waiting' || decision.reason === 'NoCandidate'),
-  );
 }
 
 function settle(
@@ -286,12 +237,6 @@ function flapping(name: string, things: ReadonlySet<string>): { reason: Reason; 
   };
 }
 
-/** Our record of this target, if it speaks of this very version; a number used again is a stranger. */
-function recordOf(id: TargetId, candidate: Version, records: Records): TargetRecord | undefined {
-  const record = records.get(id);
-  return record !== undefined && sameVersion(record, candidate) ? record : undefined;
-}
-
 /** Actions in settling order, so that Production is taken before Staging is refilled. */
 function assemble(promotion: Promotion, decisions: readonly Decision[]): Plan {
   const order = settlingOrder(promotion.targets).map((target) => target.id);
@@ -313,28 +258,4 @@ function worstObstacle(decisions: readonly Decision[]): Obstacle | undefined {
   const same = open.filter((decision) => decision.reason === worst.reason);
   const messages = new Set(same.map((decision) => decision.message));
   return { reason: worst.reason, message: [...messages].join('; ') };
-}
-
-/**
- * What is left of a plan on the model as it is now, for a plan that was shown before it is applied.
- * Undefined when the registry moved away from what the plan expects: it is stale, and must be made again.
- */
-export function remainder(actions: readonly Action[], planned: Model, model: Model): Action[] | undefined {
-  if (actions.some((action) => 'version' in action && !isSameIn(planned, model, action.version)))
-    return undefined;
-  const left: Action[] = [];
-  let projected = model;
-  for (const action of actions) {
-    if (isDone(projected, action)) continue;
-    if (expectationBroken(projected, action) !== undefined) return undefined;
-    left.push(action);
-    projected = simulate(projected, action);
-  }
-  return left;
-}
-
-/** A model that was deleted and made again counts its versions anew: its version 3 is a stranger. */
-function isSameIn(planned: Model, model: Model, number: string): boolean {
-  const [before, now] = [planned.versions.get(number), model.versions.get(number)];
-  return before !== undefined && now !== undefined && sameVersion(before, now);
 }

@@ -10,29 +10,34 @@ import { movement, simulate, type Action } from './action.ts';
 import type { TargetId } from './desired.ts';
 import type { Model, Version } from './observed.ts';
 import { identityOf, type Records } from './record.ts';
-import { isHeldBy } from './select.ts';
+import { currentHolder, isHeldBy } from './select.ts';
 
 const PREFIX = 'modelpromotion.dev/';
+const OWNER = `${PREFIX}owner/`;
 export const PROVENANCE_TAG = `${PREFIX}applied`;
 /** Of what somebody else may have written. */
 const LONGEST = 300;
 
 /** MLflow tag keys hold at most 250 characters, aliases 255: the tail of a very long alias is dropped. */
 export function ownerTag(target: TargetId): string {
-  return `${PREFIX}owner/${target}`.slice(0, 250);
+  return `${OWNER}${target}`.slice(0, 250);
 }
 
-/** Another installation that holds the claim on this target. Promotions of our own settle it among themselves. */
+/**
+ * Who else holds the claim on this target: another installation, or a promotion of ours that reaches the same server under
+ * another address. Promotions that share an address settle it among themselves.
+ */
 export function foreignOwner(
   model: Model,
   target: TargetId,
   owner: string,
+  elsewhere: ReadonlySet<string>,
 ): { owner: string; tag: string } | undefined {
   const tag = ownerTag(target);
   const holder = model.tags.get(tag);
-  return holder === undefined || holder === '' || installationOf(holder) === installationOf(owner)
-    ? undefined
-    : { owner: clip(holder, LONGEST), tag };
+  if (holder === undefined || holder === '' || holder === owner) return undefined;
+  const isOurs = installationOf(holder) === installationOf(owner) && !elsewhere.has(holder);
+  return isOurs ? undefined : { owner: clip(holder, LONGEST), tag };
 }
 
 export interface Mark {
@@ -89,11 +94,22 @@ function stillHeld(model: Model, version: string, owner: string): TargetId[] {
   return mark.targets.filter((target) => isHeldBy(target, { version }, model));
 }
 
-/** The owner tags of a promotion that is removed, taken off again: the empty value deletes a model's tag. */
-export function unmarksFor(targets: readonly TargetId[], model: Model, owner: string): Mark[] {
-  return targets
-    .filter((target) => model.tags.get(ownerTag(target)) === owner)
-    .map((target) => ({ version: undefined, key: ownerTag(target), value: '' }));
+/**
+ * Our owner tags on targets that the promotion does not declare (any more): they go to whoever declares them now, or
+ * are taken off, for which the empty value stands.
+ */
+export function unmarksFor(
+  declared: readonly TargetId[],
+  model: Model,
+  owner: string,
+  heirs: ReadonlyMap<TargetId, string>,
+): Mark[] {
+  const own = new Set(declared.map(ownerTag));
+  const heirsByTag = new Map([...heirs].map(([target, heir]) => [ownerTag(target), heir]));
+  return [...model.tags]
+    .filter(([key, value]) => key.startsWith(OWNER) && value === owner && !own.has(key))
+    .filter(([key]) => heirsByTag.get(key) !== owner)
+    .map(([key]) => ({ version: undefined, key, value: heirsByTag.get(key) ?? '' }));
 }
 
 /**
@@ -113,7 +129,7 @@ export function recordsFromMarks(model: Model, owner: string): Records {
   return new Map(
     [...latest].map(([target, { version }]) => [
       target,
-      { ...identityOf(version), how: 'Applied', description: undefined, tags: new Map() },
+      { ...identityOf(version), how: 'Applied', description: undefined, tags: new Map(), since: undefined },
     ]),
   );
 }
@@ -129,6 +145,21 @@ export function confirmedByMarks(records: Records, model: Model, owner: string):
       return (
         model.tags.get(ownerTag(target)) === owner || (mark?.by === owner && mark.targets.includes(target))
       );
+    }),
+  );
+}
+
+/**
+ * Our records without those that a later move of ours has overtaken, one that we could not write down because we were
+ * killed in between: what stands there is no drift then. The tags only decide what a difference is called.
+ */
+export function standingRecords(records: Records, model: Model, owner: string): Records {
+  return new Map(
+    [...records].filter(([target, { version, since }]) => {
+      const holder = currentHolder(target, model);
+      const mark = holder?.version === version ? undefined : provenanceOf(holder);
+      const ours = mark?.by === owner && mark.targets.includes(target);
+      return !ours || since === undefined || mark.at <= since;
     }),
   );
 }

@@ -1,96 +1,98 @@
 /** What is said of each target, and the records that tell drift from promotion the next time. */
 import { timestamp } from '../api/timestamp.ts';
 import type { HistoryEntry, TargetStatus } from '../api/generated/types.ts';
-import { movement } from './action.ts';
 import type { Target } from './desired.ts';
 import { attemptOf, decisionsOf, optional, type Pass } from './finding.ts';
 import { repairsAfter, repairsOf, toRepairs } from './flapping.ts';
 import { sameVersion } from './observed.ts';
 import type { Decision } from './plan.ts';
-import { identityOf, type TargetRecord } from './record.ts';
+import { identityOf, recordsAfter, type TargetRecord } from './record.ts';
 import { recordsOf, toStatus } from './status.ts';
 
 export function targetsOf(pass: Pass, history: readonly HistoryEntry[]): TargetStatus[] {
   const decisions = new Map(decisionsOf(pass).map((decision) => [decision.target, decision]));
   const before = new Map((pass.previous?.targets ?? []).map((target) => [target.target, target]));
+  const attempt = attemptOf(pass);
+  const now = timestamp(pass.now);
+  const records = recordsAfter(recordsOf(pass.previous), attempt?.moves ?? new Map(), now);
   const repairs = repairsOf(pass.previous, pass.promotion);
-  const repaired = repairsAfter(repairs, attemptOf(pass) ?? { applied: [] }, pass.now);
+  const repaired = repairsAfter(repairs, attempt ?? { applied: [] }, pass.now);
   return pass.promotion.targets.map((target) => {
     const decision = decisions.get(target.id);
     const status = before.get(target.id);
-    const moved = decision !== undefined && decision.candidate?.version !== status?.desired;
+    const record = nextRecord(target, decision, records.get(target.id), now);
+    const turned = decision !== undefined && decision.candidate?.version !== status?.desired;
     return {
-      ...(decision === undefined
-        ? undecided(target, status, pass)
-        : targetOf(target, decision, status, pass, history)),
-      ...optional('repairs', moved ? undefined : toRepairs(repaired.get(target.id))),
+      target: target.id,
+      ...(decision === undefined ? undecided(status, pass) : holdersOf(decision)),
+      ...recorded(target, record, status, history),
+      ...(decision === undefined ? optional('candidateFrom', status?.candidateFrom) : stateOf(decision)),
+      ...(record === undefined ? {} : { applied: toStatus(record) }),
+      ...optional('repairs', turned ? undefined : toRepairs(repaired.get(target.id))),
     };
   });
 }
 
-/** What is left to say of a target that could not be looked at: our record, and what held it while that is not known to be wrong. */
-function undecided(target: Target, before: TargetStatus | undefined, { finding }: Pass): TargetStatus {
-  if (before === undefined) return { target: target.id };
+type Part<K extends keyof TargetStatus> = Partial<Pick<TargetStatus, K>>;
+
+/** What is left to say of a target that could not be looked at: what held it while that is not known to be wrong. */
+function undecided(before: TargetStatus | undefined, { finding }: Pass): Part<'desired' | 'current'> {
   const gone =
     finding.kind === 'Planned' &&
     finding.plan.kind === 'Blocked' &&
     finding.plan.obstacle.reason === 'ModelNotFound';
-  const { state: _state, reason: _reason, message: _message, repairs: _repairs, ...kept } = before;
-  const { current: _current, ...unheld } = kept;
-  return gone ? unheld : kept;
-}
-
-function targetOf(
-  target: Target,
-  decision: Decision,
-  before: TargetStatus | undefined,
-  pass: Pass,
-  history: readonly HistoryEntry[],
-): TargetStatus {
-  const known = recordsOf(pass.previous).get(target.id);
-  const record = nextRecord(target, decision, known, pass);
-  const moved = record !== undefined && (known === undefined || !sameVersion(known, record));
-  const previous = moved
-    ? (history.find((entry) => entry.target === target.id && entry.to === record.version)?.from ??
-      before?.applied?.version)
-    : before?.previous;
-  const since = moved ? timestamp(pass.now) : before?.since;
   return {
-    target: target.id,
-    ...optional('desired', decision.candidate?.version),
-    ...optional('current', decision.incumbent?.version),
-    ...optional('previous', previous),
-    ...optional('since', since),
-    candidateFrom: decision.candidateFrom,
-    state: decision.state,
-    ...(decision.state === 'UpToDate' && decision.reason === 'UpToDate'
-      ? {}
-      : { reason: decision.reason, message: decision.message.slice(0, 1_000) }),
-    ...(record === undefined ? {} : { applied: toStatus(record) }),
+    ...optional('desired', before?.desired),
+    ...optional('current', gone ? undefined : before?.current),
   };
 }
 
-/** A record begins when a target is seen in place as declared; until then the last one stands. */
+function holdersOf({ candidate, incumbent }: Decision): Part<'desired' | 'current'> {
+  return { ...optional('desired', candidate?.version), ...optional('current', incumbent?.version) };
+}
+
+function stateOf({
+  candidateFrom,
+  state,
+  reason,
+  message,
+}: Decision): Part<'candidateFrom' | 'state' | 'reason' | 'message'> {
+  return {
+    candidateFrom,
+    state,
+    ...(state === 'UpToDate' && reason === 'UpToDate' ? {} : { reason, message: message.slice(0, 1_000) }),
+  };
+}
+
+/** What stood there before, and since when this one does. */
+function recorded(
+  { id }: Target,
+  record: TargetRecord | undefined,
+  before: TargetStatus | undefined,
+  history: readonly HistoryEntry[],
+): Part<'previous' | 'since'> {
+  if (record === undefined) return optional('previous', before?.previous);
+  const moved = record.since !== before?.since || before?.applied?.version !== record.version;
+  const from = history.find(({ target, to }) => target === id && to === record.version)?.from;
+  const previous = moved ? (from ?? before?.applied?.version) : before?.previous;
+  return { ...optional('previous', previous), ...optional('since', record.since) };
+}
+
+/** A record begins when we move a target, or see it in place as declared; until then the last one stands. */
 function nextRecord(
   target: Target,
-  { state, candidate }: Decision,
+  decision: Decision | undefined,
   before: TargetRecord | undefined,
-  pass: Pass,
+  now: string,
 ): TargetRecord | undefined {
+  const { state, candidate } = decision ?? {};
   if (state !== 'UpToDate' || candidate === undefined) return before;
-  const { version } = candidate;
-  const movedNow = attemptOf(pass)?.applied.some(
-    (action) => action.target === target.id && movement(action)?.to === version,
-  );
-  // A move whose tags or reading back failed is on record only now that all is in place.
-  const movedBefore =
-    before?.version !== version &&
-    pass.previous?.history?.find((entry) => entry.target === target.id)?.to === version;
-  const stands = before?.how === 'Applied' && sameVersion(before, candidate);
+  const known = before !== undefined && sameVersion(before, candidate) ? before : undefined;
   return {
     ...identityOf(candidate),
-    how: movedNow === true || movedBefore || stands ? 'Applied' : 'Found',
+    how: known?.how ?? 'Found',
     description: target.kind === 'stage' ? target.description : undefined,
     tags: target.kind === 'stage' ? target.tags : new Map(),
+    since: known === undefined ? now : known.since,
   };
 }

@@ -1,6 +1,7 @@
 /** Carries a plan out: one action after the other, each checked before it is sent and settled when no answer came. */
 import { describeAction, expectationBroken, isDone, simulate, type Action } from '../domain/action.ts';
 import type { Attempt } from '../domain/finding.ts';
+import { movesOf } from '../domain/record.ts';
 import type { Model } from '../domain/observed.ts';
 import type { Obstacle } from '../domain/plan.ts';
 import { WriteError, type Registry } from './ports.ts';
@@ -29,11 +30,20 @@ export async function applyActions(
   for (const action of actions) {
     if (isDone(current, action)) continue;
     const failure = await applyOne(registry, current, action, options, signal);
-    if (failure !== undefined) return { applied, digest, failure };
+    if (failure !== undefined) {
+      const { unsettled, ...obstacle } = failure;
+      const moves = movesOf(applied, model, unsettled === true ? action : undefined);
+      return { applied, digest, failure: obstacle, moves };
+    }
     applied.push(action);
     current = simulate(current, action);
   }
-  return { applied, digest, failure: undefined };
+  return { applied, digest, failure: undefined, moves: movesOf(applied, model) };
+}
+
+interface Failure extends Obstacle {
+  /** The write may have been carried out, or may still be: nobody could tell. */
+  readonly unsettled?: boolean;
 }
 
 async function applyOne(
@@ -42,29 +52,32 @@ async function applyOne(
   action: Action,
   { fence, progress }: ApplyOptions,
   signal: AbortSignal,
-): Promise<Obstacle | undefined> {
+): Promise<Failure | undefined> {
   const broken = expectationBroken(model, action);
   if (broken !== undefined) return retry(`${broken}; the plan is made again`);
-  if (!fence() || signal.aborted) return retry('this process may no longer write; another one goes on');
+  if (!fence() || signal.aborted) return retry('this pass may no longer write; the next one goes on');
   progress?.(action);
   try {
     await registry.write(model.name, action, signal);
     return undefined;
   } catch (error) {
     if (!(error instanceof WriteError)) throw error;
-    if (error.ambiguous && (await tookPlace(registry, model.name, action, signal))) return undefined;
-    return { reason: reasonOf(error), message: `could not ${describeAction(action)}: ${error.message}` };
+    const found = error.ambiguous ? await tookPlace(registry, model.name, action, signal) : false;
+    if (found === true) return undefined;
+    const message = `could not ${describeAction(action)}: ${error.message}`;
+    return { reason: reasonOf(error), message, unsettled: found === undefined };
   }
 }
 
-/** Whether a write whose answer was lost was carried out after all. */
+/** Whether a write whose answer was lost was carried out after all; undefined when that cannot be read. */
 async function tookPlace(
   registry: Registry,
   model: string,
   action: Action,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const fact = await registry.read(model, signal);
+  if (fact.kind === 'unknown') return undefined;
   return fact.kind === 'known' && isDone(fact.value, action);
 }
 

@@ -9,13 +9,15 @@ export class ClaimIndex {
 
   /** Keys of promotions by registry and model, in the order of age. */
   readonly #keys = new Map<string, string[]>();
+  /** Where promotions manage a model of this name. */
+  readonly #addresses = new Map<string, Set<string>>();
   /** Where each promotion's registry is, or why it may not use it. */
   readonly #places = new Map<string, string>();
 
   constructor(entries: Entries, registries?: Pick<Registries, 'resolve'>) {
     for (const [key, { promotion }] of entries) {
       const resolved = registries?.resolve(promotion);
-      if (resolved?.kind === 'found') this.#add(claimOn(resolved.address, promotion.model), key);
+      if (resolved?.kind === 'found') this.#add(resolved.address, promotion.model, key);
       this.#places.set(key, resolved?.kind === 'found' ? resolved.address : (resolved?.reason ?? ''));
     }
   }
@@ -45,7 +47,15 @@ export class ClaimIndex {
       .map(([key]) => key);
   }
 
-  #add(claim: string, key: string): void {
+  /** Other addresses with a model of this name that promotions manage: they may lead to the same server. */
+  addressesBeside(address: string, model: string): string[] {
+    return [...(this.#addresses.get(model) ?? [])].filter((other) => other !== address);
+  }
+
+  #add(address: string, model: string, key: string): void {
+    const claim = claimOn(address, model);
+    const addresses = this.#addresses.get(model) ?? new Set();
+    this.#addresses.set(model, addresses.add(address));
     const keys = this.#keys.get(claim);
     if (keys === undefined) this.#keys.set(claim, [key]);
     else keys.push(key);

@@ -6,19 +6,21 @@ import type { Listing } from '../api/listing.ts';
 import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
 import { severity, type Reason } from '../api/reasons.ts';
 import { advance, EMPTY_CATALOG, remember, samePlace, type Catalog, type Entry } from '../domain/catalog.ts';
-import { claimedVersions, findConflict, type Claimant } from '../domain/claims.ts';
+import { findConflict, holderOf, ownersOf, type Claimant } from '../domain/claims.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
 import { repairsOf } from '../domain/flapping.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
-import { recordsOf } from '../domain/status.ts';
+import { standingRecords } from '../domain/provenance.ts';
+import type { Records, TargetRecord } from '../domain/record.ts';
+import { inherit, recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
 import { formerKey, isFormerKey } from './former.ts';
 import { rejectedDocument, rejectedOf, type RejectedDocument } from './rejected.ts';
 import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
-import { release } from './release.ts';
-import type { Observer, Registries } from './ports.ts';
+import { release, type Elsewhere } from './release.ts';
+import type { Observer, Registries, Registry } from './ports.ts';
 
 export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'sleep'> {
   /** Who we are among the installations that share a registry; part of the owner tag. */
@@ -49,6 +51,8 @@ export class Engine {
   readonly #former = new Set<string>();
   /** What left and could not be released so far, and that was said. */
   readonly #held = new WeakSet<Entry>();
+  /** Records of targets that were taken over from another promotion, until the first look at them. */
+  readonly #inherited = new Map<string, Map<TargetId, TargetRecord>>();
   #claims = ClaimIndex.EMPTY;
 
   constructor(options: EngineOptions) {
@@ -107,15 +111,20 @@ export class Engine {
     for (const problem of listing.problems) {
       if (!told.has(canonicalJson(problem))) observer.warn(problem, 'a manifest was refused');
     }
+    const givenUp = [...new Set([...changed, ...removed.map(({ promotion }) => promotion.key)])].map(
+      (key) => ({ former: before.entries.get(key)?.promotion, records: recordsOf(this.#statusOf(key)) }),
+    );
     for (const entry of removed) {
       const { key } = entry.promotion;
-      this.#leave(entry, this.#statuses.get(key));
+      this.#leave(entry, this.#statusOf(key));
       this.#statuses.delete(key);
+      this.#inherited.delete(key);
     }
     this.#tellFormer();
     await registries.update(catalog.registries);
     const former = this.#claims;
     this.#claims = new ClaimIndex(catalog.entries, registries);
+    for (const { former, records } of givenUp) if (former !== undefined) this.#handOver(former, records);
     for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()]))
       this.#options.onStatus(key);
     const keys = [...changed, ...this.#claims.movedSince(former), ...this.#leaving.keys()];
@@ -146,7 +155,7 @@ export class Engine {
     const entry = this.#catalog.entries.get(key);
     if (entry === undefined) return done ? { kind: 'OnChange' } : { kind: 'Retry' };
     const started = performance.now();
-    const previous = this.#statuses.get(key);
+    const previous = this.#statusOf(key);
     const finding = await this.#look(entry, signal);
     const { author, promotion, attempted } = entry;
     const outcome = summarise({
@@ -159,7 +168,9 @@ export class Engine {
       now: this.#options.now(),
     });
     this.#report(promotion, finding, outcome, (performance.now() - started) / 1_000);
-    return done ? outcome.next : { kind: 'Retry' };
+    if (!done) return { kind: 'Retry' };
+    // What was declared meanwhile is not kept waiting for what became of its forerunner.
+    return this.#catalog.entries.get(key)?.promotion === promotion ? outcome.next : { kind: 'Now' };
   }
 
   /** The object with its status, as it is shown and kept; undefined when nothing is known of the key. */
@@ -167,6 +178,8 @@ export class Engine {
     if (isFormerKey(key)) return this.#formerDocument(key);
     const entry = this.#catalog.entries.get(key);
     if (entry === undefined) {
+      const leaving = this.#leaving.get(key)?.at(-1);
+      if (leaving !== undefined) return withStatus(leaving.entry, leaving.status);
       const problems = rejectedOf(this.#catalog).get(key);
       return problems === undefined ? undefined : rejectedDocument(key, problems);
     }
@@ -206,9 +219,26 @@ export class Engine {
         memory: this.#memoryOf(promotion),
         registry: resolved.registry,
         owner: this.#ownerOf(promotion),
-        claimedVersions: claimedVersions(promotion.key, claimants),
+        claimants: () => this.#claimantsOf(resolved.address, promotion.model),
+        elsewhere: () =>
+          new Set(
+            this.#elsewhere(resolved.address, promotion.model).flatMap(({ owners }) => [...owners.values()]),
+          ),
+        stands: () => this.#stands(promotion, resolved.registry, claimants),
       },
     };
+  }
+
+  /** Whether the document, its registry and those that have a say on its model are still the very ones. */
+  #stands(promotion: Promotion, registry: Registry, claimants: readonly Claimant[]): boolean {
+    if (this.#catalog.entries.get(promotion.key)?.promotion !== promotion) return false;
+    const resolved = this.#options.registries.resolve(promotion);
+    if (resolved.kind === 'refused' || resolved.registry !== registry) return false;
+    const now = this.#claimantsOf(resolved.address, promotion.model);
+    return (
+      now.length === claimants.length &&
+      now.every((claimant, index) => claimant.promotion === claimants[index]?.promotion)
+    );
   }
 
   async #look({ promotion, problems }: Entry, signal: AbortSignal): Promise<Finding> {
@@ -264,9 +294,31 @@ export class Engine {
       this.#tellFormer();
       return;
     }
+    if (current === promotion) this.#inherited.delete(key);
     const before = this.#statuses.get(key);
     this.#statuses.set(key, status);
     if (before === undefined || canonicalJson(before) !== canonicalJson(status)) this.#options.onStatus(key);
+  }
+
+  /** What is known of a promotion before a pass: its status, with what it took over since. */
+  #statusOf(key: string): ModelPromotionStatus | undefined {
+    const status = this.#statuses.get(key);
+    const inherited = this.#inherited.get(key);
+    return inherited === undefined ? status : inherit(status, inherited);
+  }
+
+  /** Records of targets that a promotion declares no more go to whoever declares them now: a rename forgets nothing. */
+  #handOver(former: Promotion, records: Records): void {
+    const resolved = this.#options.registries.resolve(former);
+    if (resolved.kind === 'refused' || records.size === 0) return;
+    const claimants = this.#claimantsOf(resolved.address, former.model);
+    const own = claimants.find(({ promotion }) => promotion.key === former.key)?.promotion.targets ?? [];
+    for (const [target, record] of records) {
+      const heir = own.some(({ id }) => id === target) ? undefined : holderOf(target, claimants);
+      if (heir === undefined) continue;
+      const inherited = this.#inherited.get(heir.promotion.key) ?? new Map<TargetId, TargetRecord>();
+      this.#inherited.set(heir.promotion.key, inherited.set(target, record));
+    }
   }
 
   #leave(entry: Entry, status: ModelPromotionStatus | undefined): void {
@@ -291,18 +343,20 @@ export class Engine {
     for (const leaving of this.#leaving.get(key) ?? []) {
       const { promotion } = leaving.entry;
       const resolved = registries.resolve(promotion);
-      const records = recordsOf(leaving.status);
-      const result =
-        resolved.kind === 'refused'
+      const result = promotion.suspend
+        ? { done: true, applied: [], message: 'left as it is: it was suspended' }
+        : resolved.kind === 'refused'
           ? { done: true, applied: [], message: `left as it is: ${resolved.message}` }
           : await release(
               {
                 promotion,
-                records,
+                records: recordsOf(leaving.status),
                 wasDeclared: leaving.entry.location !== undefined,
                 registry: resolved.registry,
                 owner: this.#ownerOf(promotion),
-                claimed: this.#claimedTargets(resolved.address, promotion.model),
+                // No other team can hold a release up.
+                elsewhere: this.#elsewhere(resolved.address, promotion.model, promotion.namespace),
+                heirs: () => ownersOf(this.#claimantsOf(resolved.address, promotion.model)),
               },
               this.#passOptions(key),
               signal,
@@ -311,7 +365,7 @@ export class Engine {
       const { model, deletionPolicy: policy } = promotion;
       const fields = { promotion: key, model, policy, detail: result.message };
       if (result.done) {
-        if (resolved.kind === 'refused' && policy === 'Release')
+        if (resolved.kind === 'refused' && policy === 'Release' && !promotion.suspend)
           observer.warn(
             fields,
             'a removed promotion could not be released: its registry is not there for it',
@@ -346,11 +400,12 @@ export class Engine {
   }
 
   #memoryOf(promotion: Promotion): Memory {
-    const status = this.#statuses.get(promotion.key);
+    const status = this.#statusOf(promotion.key);
     const records = recordsOf(status);
     return {
-      records: () => records,
+      records: (model) => standingRecords(records, model, this.#ownerOf(promotion)),
       lastDigest: status?.lastAppliedDigest,
+      generation: status?.observedGeneration,
       handledAt: status?.lastHandledReconcileAt,
       repairs: repairsOf(status, promotion),
     };
@@ -360,19 +415,26 @@ export class Engine {
     return `${this.#options.installation}/${promotion.key}`;
   }
 
-  #claimantsOf(address: string, model: string): Claimant[] {
-    return this.#claims.keysOf(address, [model]).flatMap((key) => {
-      const entry = this.#catalog.entries.get(key);
-      return entry === undefined
-        ? []
-        : [{ promotion: entry.promotion, records: recordsOf(this.#statuses.get(key)) }];
+  /** Promotions on a model of this name at other addresses, which may be other names of the same server. */
+  #elsewhere(address: string, model: string, namespace?: string): Elsewhere[] {
+    return this.#claims.addressesBeside(address, model).flatMap((other) => {
+      const claimants = this.#claimantsOf(other, model).filter(
+        ({ promotion }) => namespace === undefined || promotion.namespace === namespace,
+      );
+      const [one] = claimants;
+      const resolved = one && this.#options.registries.resolve(one.promotion);
+      return resolved?.kind === 'found' ? [{ registry: resolved.registry, owners: ownersOf(claimants) }] : [];
     });
   }
 
-  #claimedTargets(address: string, model: string): ReadonlySet<TargetId> {
-    return new Set(
-      this.#claimantsOf(address, model).flatMap(({ promotion }) => promotion.targets.map(({ id }) => id)),
-    );
+  #claimantsOf(address: string, model: string): Claimant[] {
+    return this.#claims.keysOf(address, [model]).flatMap((key) => {
+      const entry = this.#catalog.entries.get(key);
+      if (entry === undefined) return [];
+      const { promotion, problems } = entry;
+      const records = recordsOf(this.#statusOf(key));
+      return [{ promotion, records, owner: this.#ownerOf(promotion), refused: problems.length > 0 }];
+    });
   }
 }
 

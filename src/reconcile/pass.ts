@@ -4,13 +4,15 @@
  */
 import { timestamp } from '../api/timestamp.ts';
 import { isDone, type Action } from '../domain/action.ts';
+import { ownersOf, type Claimant } from '../domain/claims.ts';
 import type { Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
 import type { Fact, Model } from '../domain/observed.ts';
 import type { Attempt, Finding } from '../domain/finding.ts';
+import { claimedVersions } from '../domain/incumbents.ts';
 import { fightsOf, repairsAfter, type Repairs } from '../domain/flapping.ts';
-import { planPromotion, type Context, type Plan } from '../domain/plan.ts';
-import { marksFor } from '../domain/provenance.ts';
+import { planPromotion, type Plan } from '../domain/plan.ts';
+import { marksFor, unmarksFor, type Mark } from '../domain/provenance.ts';
 import type { Records } from '../domain/record.ts';
 import { applyActions, type ApplyOptions } from './apply.ts';
 import { sha256 } from './digest.ts';
@@ -22,12 +24,19 @@ export interface PassInput {
   readonly memory: Memory;
   readonly registry: Registry;
   readonly owner: string;
-  readonly claimedVersions: Context['claimedVersions'];
+  /** Who has a say on the model now, in the order of age. */
+  readonly claimants: () => readonly Claimant[];
+  /** Owners that are ours too, on a model of this name at another address: that may be the same server. */
+  readonly elsewhere: () => ReadonlySet<string>;
+  /** Whether what the pass began with is still so: what was declared since is not written over by what was declared before. */
+  readonly stands: () => boolean;
 }
 
 export interface Memory {
   readonly records: (model: Model) => Records;
   readonly lastDigest: string | undefined;
+  /** Of the document that was looked at last. */
+  readonly generation: number | undefined;
   /** The token of the last look that somebody asked for. */
   readonly handledAt: string | undefined;
   readonly repairs: Repairs;
@@ -54,8 +63,8 @@ export async function reconcile(
   const quick = registry.snapshot(promotion.model);
   if (quick !== undefined && !asksForLook(input)) {
     const plan = planOn(quick, input, options.now());
-    if (plan.kind === 'UpToDate' || plan.kind === 'Suspended')
-      return { kind: 'Planned', plan, attempt: undefined };
+    const settled = plan.kind === 'UpToDate' && straysOf(input, quick).length === 0;
+    if (settled || plan.kind === 'Suspended') return { kind: 'Planned', plan, attempt: undefined };
   }
   return registry.exclusive(promotion.model, () => livePass(input, options, signal));
 }
@@ -77,6 +86,7 @@ export interface PlannedPass {
 async function livePass(input: PassInput, options: PassOptions, signal: AbortSignal): Promise<Finding> {
   const { observed, plan, digest } = await planLive(input, options.now(), signal);
   if (plan.kind !== 'Apply' || observed.kind !== 'known' || digest === undefined) {
+    await leaveMarks(input, straysOf(input, observed), whileStanding(input, options), signal);
     return { kind: 'Planned', plan, attempt: undefined };
   }
   return applyPlan(input, { actions: plan.actions, model: observed.value, digest }, options, signal);
@@ -96,14 +106,28 @@ export async function applyPlan(
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const attempt = await applyActions(input.registry, model, actions, digest, options, signal);
-  await leaveMarks(input, attempt, model, options, signal);
+  const fenced = whileStanding(input, options);
+  const attempt = await applyActions(input.registry, model, actions, digest, fenced, signal);
+  const signature = {
+    owner: input.owner,
+    revision: input.promotion.revision,
+    digest,
+    at: timestamp(options.now()),
+  };
+  // What was done is signed, also when it is out of date by now.
+  await leaveMarks(input, marksFor(attempt.applied, model, signature), options, signal);
+  await leaveMarks(input, unmarks(input, model), fenced, signal);
   const after = await readBack(input, attempt, options, signal);
   const undone = after.kind === 'known' ? notShown(after.value, attempt.applied) : [];
   const now = options.now();
   const repairs = repairsAfter(input.memory.repairs, { ...attempt, undone }, now);
   const plan = planOn(after, { ...input, memory: { ...input.memory, repairs } }, now);
   return { kind: 'Planned', plan, attempt: { ...attempt, undone } };
+}
+
+/** Nothing is written any more for a document that another one took the place of. */
+function whileStanding({ stands }: PassInput, options: PassOptions): PassOptions {
+  return { ...options, fence: () => options.fence() && stands() };
 }
 
 /** Reads until our writes show, or long enough to believe that somebody undid them. */
@@ -152,14 +176,12 @@ function subjectOf(action: Action): string {
 
 /** Marks are a courtesy to people who look at MLflow: one that is refused is a warning. */
 async function leaveMarks(
-  { registry, promotion, owner }: PassInput,
-  { applied, digest }: Attempt,
-  model: Model,
-  { now, unmarked, fence }: PassOptions,
+  { registry, promotion }: PassInput,
+  marks: readonly Mark[],
+  { unmarked, fence }: PassOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const signature = { owner, revision: promotion.revision, digest, at: timestamp(now()) };
-  for (const mark of marksFor(applied, model, signature)) {
+  for (const mark of marks) {
     if (!fence() || signal.aborted) return;
     try {
       await registry.mark(promotion.model, mark, signal);
@@ -170,11 +192,28 @@ async function leaveMarks(
   }
 }
 
+/** Owner tags on targets that a new document dropped. */
+function straysOf(input: PassInput, observed: Fact<Model>): Mark[] {
+  const { promotion, memory } = input;
+  const isNew = memory.generation !== promotion.generation;
+  return isNew && observed.kind === 'known' && !promotion.suspend ? unmarks(input, observed.value) : [];
+}
+
+function unmarks({ promotion, owner, claimants }: PassInput, model: Model): Mark[] {
+  const declared = promotion.targets.map(({ id }) => id);
+  return unmarksFor(declared, model, owner, ownersOf(claimants()));
+}
+
 function planOn(observed: Fact<Model>, input: PassInput, now: number): Plan {
-  const { promotion, memory, owner, claimedVersions } = input;
-  const records = observed.kind === 'known' ? memory.records(observed.value) : new Map();
-  const fights = fightsOf(memory.repairs, now);
-  return planPromotion(promotion, observed, { records, owner, claimedVersions, fights });
+  const { promotion, memory, owner, claimants, elsewhere } = input;
+  const model = observed.kind === 'known' ? observed.value : undefined;
+  return planPromotion(promotion, observed, {
+    records: model === undefined ? new Map() : memory.records(model),
+    owner,
+    claimedVersions: model === undefined ? new Map() : claimedVersions(promotion.key, claimants(), model),
+    elsewhere: elsewhere(),
+    fights: fightsOf(memory.repairs, now),
+  });
 }
 
 function digestOf({ promotion, memory }: PassInput, plan: Plan, observed: Fact<Model>): string | undefined {

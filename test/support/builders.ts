@@ -4,6 +4,7 @@
  */
 import type { ModelPromotion, ModelPromotionSpec, ModelRegistry } from '../../src/api/generated/types.ts';
 import type { Listing, Located, Problem } from '../../src/api/listing.ts';
+import type { Claimant } from '../../src/domain/claims.ts';
 import { toPromotion, type Promotion, type TargetId } from '../../src/domain/desired.ts';
 import type { Fact, Model, Stage, Version } from '../../src/domain/observed.ts';
 import type { Context } from '../../src/domain/plan.ts';
@@ -121,7 +122,7 @@ export const unavailable: Fact<never> = {
 /** A record of the version that `aVersion` makes of this number, or of another one. */
 export function aRecord(version: string | Version, rest: Partial<TargetRecord> = {}): TargetRecord {
   const identity = identityOf(typeof version === 'string' ? aVersion(version) : version);
-  return { ...identity, how: 'Applied', description: undefined, tags: new Map(), ...rest };
+  return { ...identity, how: 'Applied', description: undefined, tags: new Map(), since: undefined, ...rest };
 }
 
 export function records(spec: Readonly<Partial<Record<TargetId, string | Version | TargetRecord>>>): Records {
@@ -133,11 +134,23 @@ export function records(spec: Readonly<Partial<Record<TargetId, string | Version
   );
 }
 
+export function aClaimant(
+  name: string,
+  spec: PromotionSpec,
+  remembered: Parameters<typeof records>[0] = {},
+  rest: Partial<Claimant> = {},
+): Claimant {
+  const promotion = aPromotion({ name, ...spec });
+  const owner = `main/${promotion.key}`;
+  return { promotion, records: records(remembered), owner, refused: false, ...rest };
+}
+
 export function aContext(context: Partial<Context> = {}): Context {
   return {
     records: new Map(),
     owner: 'main/ml/churn',
     claimedVersions: new Map(),
+    elsewhere: new Set(),
     fights: new Map(),
     ...context,
   };

@@ -37,6 +37,8 @@ export class MemoryRegistry implements Registry {
   diesAfter = Infinity;
   /** Called before a write is carried out: somebody else is quicker. */
   intrude: (() => void) | undefined;
+  /** Called while a reading is on its way. */
+  meanwhile: (() => void) | undefined;
 
   constructor(...models: readonly Model[]) {
     for (const model of models) this.#models.set(model.name, model);
@@ -80,6 +82,7 @@ export class MemoryRegistry implements Registry {
   read(name: string, signal: AbortSignal): Promise<Fact<Model>> {
     signal.throwIfAborted();
     this.reads += 1;
+    this.meanwhile?.();
     const failed = this.down || this.unreadable.has(name);
     return Promise.resolve(failed ? unavailable : (this.#stale.shift() ?? this.#fact(name)));
   }

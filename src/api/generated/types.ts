@@ -29,7 +29,7 @@ export type Stage = 'Staging' | 'Production';
 
 /** A rule that selects the version. Give exactly one selector. */
 export interface VersionFrom {
-  /** The version that holds this stage of the same model; the highest number if several do. */
+  /** The version that holds this stage of the same model; if several do, the one that this promotion declares, or else the highest number. */
   readonly stage?: Stage;
   /** An alias of this model: letters, digits, "_" and "-". MLflow reserves `latest` and `v<digits>`. */
   readonly alias?: string;
@@ -106,7 +106,7 @@ export interface StatusSummary {
 /** UpToDate, Pending, Drifted, Blocked or Waiting. */
 export type TargetState = 'UpToDate' | 'Pending' | 'Drifted' | 'Blocked' | 'Waiting';
 
-/** Our record of what we last saw in place as declared. A difference from it is drift; anything else is a promotion. */
+/** Our record of what we last put there or saw in place as declared. A difference from it is drift; anything else is a promotion. */
 export interface AppliedRecord {
   readonly version: string;
   /** Applied by us, or found in place. */
@@ -136,7 +136,7 @@ export interface TargetStatus {
   readonly state?: TargetState;
   readonly reason?: string;
   readonly message?: string;
-  /** Our record of what we last saw in place as declared. A difference from it is drift; anything else is a promotion. */
+  /** Our record of what we last put there or saw in place as declared. A difference from it is drift; anything else is a promotion. */
   readonly applied?: AppliedRecord;
   /** What was put back because somebody else had changed it, and how often in a row. From the fifth time on it rests. */
   readonly repairs?: readonly {

@@ -1,8 +1,11 @@
 /** Several promotions of one model, and promotions that go: one wins, nobody flaps, nothing is lost on the way. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../support/git-repo.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { conditionOf, eventually, type Daemon } from '../../support/program.ts';
-import { install, promotion, type Installation } from './installation.ts';
+import { conditionOf, eventually, modelpromotion, type Daemon } from '../../support/program.ts';
+import { install, promotion, registry, type Installation } from './installation.ts';
 
 const mlflow = rest(sharedMlflow());
 let place: Installation;
@@ -75,6 +78,65 @@ describe('two promotions that claim one target', () => {
   });
 });
 
+describe('a stage that cannot have what it asks for', () => {
+  const blocked = { stages: [{ name: 'Production', version: '99' }] };
+  const suspended = { stages: [{ name: 'Production', version: '2' }], suspend: true };
+
+  it.each([
+    ['VersionNotFound', blocked],
+    ['Suspended', suspended],
+  ])('keeps its incumbent from the other promotions of the model: %s', async (reason, change) => {
+    const model = await seeded('kept', 2);
+    await place.commit({ 'k/prod.yaml': promotion('prod', production(model, '1')) });
+    await daemon.settled('default/prod', 'UpToDate');
+    await daemon.settled(
+      'default/prod',
+      reason,
+      await place.commit({ 'k/prod.yaml': promotion('prod', { model, ...change }) }),
+    );
+    const staging = { model, stages: [{ name: 'Staging', version: '1' }] };
+    await place.commit({ 'k/a.yaml': promotion('takes', staging) });
+    const shown = await daemon.settled('default/takes', 'Conflict');
+
+    expect(conditionOf(shown, 'Stalled')?.message).toContain('default/prod (Production)');
+    await daemon.sweeps(2);
+    expect(await mlflow.state(model)).toMatchObject({ stages: { 1: 'Production' } });
+    await place.commit({ 'k/prod.yaml': null, 'k/a.yaml': null });
+  });
+});
+
+describe('one server under two names', () => {
+  it('has one winner for each target, and nobody flaps; calling it by the other name releases nothing', async () => {
+    const model = await seeded('names', 2);
+    const { port } = new URL(sharedMlflow());
+    const on = (name: string, version: string, rest: object = {}) => ({
+      ...production(model, version),
+      registryRef: { name },
+      ...rest,
+    });
+    await place.commit({
+      'n/a.yaml': registry('a', { uri: `http://127.0.0.1:${port}`, sweepInterval: '1s' }),
+      'n/b.yaml': registry('b', { uri: `http://localhost:${port}`, sweepInterval: '1s' }),
+      'n/pa.yaml': promotion('pa', on('a', '1', { deletionPolicy: 'Release' })),
+    });
+    await daemon.settled('default/pa', 'UpToDate');
+    const rival = await place.commit({ 'n/pb.yaml': promotion('pb', on('b', '2')) });
+    await daemon.settled('default/pb', 'Conflict', rival);
+    await daemon.sweeps(3);
+    expect(await mlflow.state(model)).toMatchObject({ stages: { 1: 'Production' } });
+
+    await place.commit({ 'n/pb.yaml': null });
+    const before = await mlflow.version(model, '1');
+    const renamed = await place.commit({
+      'n/pa.yaml': promotion('pa', on('b', '1', { deletionPolicy: 'Release' })),
+    });
+    await daemon.settled('default/pa', 'UpToDate', renamed);
+    await daemon.logged('a promotion was removed', { promotion: 'default/pa', policy: 'Release' });
+    expect(await mlflow.version(model, '1')).toEqual(before);
+    await place.commit({ 'n/pa.yaml': null, 'n/a.yaml': null, 'n/b.yaml': null });
+  });
+});
+
 describe('a promotion that is removed', () => {
   const spec = (model: string, deletionPolicy: 'Orphan' | 'Release') => ({
     model,
@@ -124,6 +186,65 @@ describe('a promotion that is removed', () => {
 
     // Not even touched: `last_updated_timestamp` would tell.
     expect([await mlflow.version(model, '2'), await mlflow.state(model)]).toEqual(before);
+  });
+
+  it('under another name keeps its targets from other installations', async () => {
+    const model = await seeded('kept-name', 2);
+    await place.commit({ 'kept.yaml': promotion('first-name', spec(model, 'Orphan')) });
+    await daemon.settled('default/first-name', 'UpToDate');
+    const commit = await place.commit({ 'kept.yaml': promotion('second-name', spec(model, 'Orphan')) });
+    await daemon.settled('default/second-name', 'UpToDate', commit);
+    await daemon.logged('a promotion was removed', { promotion: 'default/first-name' });
+    const before = await mlflow.state(model);
+
+    await using folder = await temporaryFolder();
+    await writeFile(join(folder.path, 'thief.yaml'), promotion('thief', production(model, '1')));
+    const args = [
+      'apply',
+      folder.path,
+      '--yes',
+      '--installation',
+      'second',
+      '--registry-uri',
+      sharedMlflow(),
+    ];
+    expect((await modelpromotion(args)).code).toBe(3);
+    expect(await mlflow.state(model)).toEqual(before);
+  });
+
+  it('while it is suspended leaves the registry alone, whatever its policy', async () => {
+    const model = await seeded('suspended', 2);
+    await place.commit({ 'suspended.yaml': promotion('suspended', spec(model, 'Release')) });
+    await daemon.settled('default/suspended', 'UpToDate');
+    const suspended = promotion('suspended', { ...spec(model, 'Release'), suspend: true });
+    await daemon.settled(
+      'default/suspended',
+      'Suspended',
+      await place.commit({ 'suspended.yaml': suspended }),
+    );
+    const before = await mlflow.state(model);
+    await place.commit({ 'suspended.yaml': null });
+
+    await daemon.logged('a promotion was removed', {
+      promotion: 'default/suspended',
+      detail: 'left as it is: it was suspended',
+    });
+    expect(await mlflow.state(model)).toEqual(before);
+  });
+
+  it('for another model waits while a file of the revision cannot be read', async () => {
+    const [former, next] = [await seeded('doubted', 2), await seeded('doubtful', 2)];
+    await place.commit({ 'doubt.yaml': promotion('doubt', spec(former, 'Release')) });
+    await daemon.settled('default/doubt', 'UpToDate');
+    const moved = promotion('doubt', spec(next, 'Release'));
+    await daemon.read(await place.commit({ 'doubt.yaml': moved, 'broken.yaml': '\tx: [' }));
+    await daemon.sweeps(2);
+    expect((await mlflow.state(former)).stages).toEqual({ 2: 'Production' });
+
+    const mended = await place.commit({ 'broken.yaml': null });
+    await daemon.settled('default/doubt', 'UpToDate', mended);
+    await eventually(async () => expect((await mlflow.state(former)).stages).toEqual({ 2: 'Archived' }));
+    expect((await mlflow.state(next)).stages).toEqual({ 2: 'Production' });
   });
 
   it('for another model under the same name leaves the former model by its policy', async () => {

@@ -330,6 +330,25 @@ describe.concurrent('apply', () => {
     expect(away.code).toBe(1);
   });
 
+  it('swaps two versions between two promotions in one run', async () => {
+    const model = await seeded(4);
+    await mlflow.transition(model, '3', 'Production');
+    await mlflow.transition(model, '4', 'Staging');
+    const place = await files({
+      'a.yaml': promotion('a', { model, stages: [{ name: 'Staging', version: '3' }] }),
+      'b.yaml': promotion('b', { model, stages: [{ name: 'Production', version: '4' }] }),
+    });
+    const args = [place, '--registry-uri', sharedMlflow()];
+    expect((await modelpromotion(['plan', ...args])).stdout).toContain(
+      'until default/b (Production) has moved on',
+    );
+    expect(await modelpromotion(['apply', ...args, '--yes'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('2 changes to 2 promotions'),
+    });
+    expect((await mlflow.state(model)).stages).toEqual({ 3: 'Staging', 4: 'Production' });
+  });
+
   it('asks on a terminal, takes nothing but "yes", and refuses a plan that is stale by then', async () => {
     const model = await seeded(3);
     await mlflow.setAlias(model, 'champion', '1');

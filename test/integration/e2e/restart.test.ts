@@ -181,3 +181,39 @@ describe('killed in the middle of a promotion', () => {
     expect(shown.status?.history?.map(({ target }) => target)).not.toContain('stage/Production');
   });
 });
+
+describe('a removed promotion that cannot be released', () => {
+  it('is released when the registry is there again, after any number of restarts', async () => {
+    const [model, other] = [await seeded('pending', 1), await seeded('other', 1)];
+    await using gateway = await openGateway();
+    await using place = await install(gateway.url);
+    const spec = (of: string) => ({
+      model: of,
+      deletionPolicy: 'Release',
+      stages: [{ name: 'Production', version: '1' }],
+    });
+    await place.commit({
+      'p.yaml': promotion('pending', spec(model)),
+      'o.yaml': promotion('other', spec(other)),
+    });
+    {
+      await using daemon = await place.start();
+      await daemon.settled('default/pending', 'UpToDate');
+      await eventually(() => place.statusFile('default/pending'));
+      await gateway.down();
+      await daemon.read(await place.commit({ 'p.yaml': null }));
+      await daemon.logged('a removed promotion cannot be released yet; it is tried again');
+      await daemon.stop();
+    }
+    for (let restart = 0; restart < 2; restart += 1) {
+      await using daemon = await place.start();
+      await daemon.logged('a removed promotion cannot be released yet; it is tried again');
+      await daemon.stop();
+    }
+    await gateway.up();
+    await using daemon = await place.start();
+    await daemon.logged('a promotion was removed', { promotion: 'default/pending' });
+    expect((await mlflow.state(model)).stages).toEqual({ 1: 'Archived' });
+    await eventually(() => expect(place.statusFile('default/pending')).rejects.toThrow());
+  });
+});

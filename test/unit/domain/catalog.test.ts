@@ -164,6 +164,22 @@ describe('a mistake', () => {
     expect(catalog.entries.get('ml/b')?.problems).toEqual([]);
   });
 
+  it.each([
+    ['model', a({ model: 'another' })],
+    ['registry', a({ registryRef: { name: 'another' } })],
+  ])(
+    'that lets a file not be read leaves an object whose %s changed as it was until it is mended',
+    (_, moved) => {
+      const files = { 'a.yaml': moved };
+      const first = next(listed({ files: { 'a.yaml': a() } }), { files, problems: [aProblem('c.yaml')] });
+      expect([first.changed, first.removed, first.catalog.held?.reason]).toEqual([[], [], 'UnreadableFile']);
+      expect(first.catalog.entries.get('ml/a')?.document).toEqual(a());
+      const mended = next(first.catalog, { files });
+      expect([mended.changed, namesOf(mended.removed)]).toEqual([['ml/a'], ['a']]);
+      expect(mended.catalog.entries.get('ml/a')?.document).toEqual(moved);
+    },
+  );
+
   it('in an unreadable folder stalls what was last seen below it', () => {
     const { catalog } = next(listed({ files: { 'team/a.yaml': a(), 'teams.yaml': b } }), {
       problems: [aProblem('team')],

@@ -1,13 +1,16 @@
 /** Who may have what, where promotions share a model. */
 import { describe, expect, it } from 'vitest';
-import { claimedVersions, findConflict, type Claimant } from '../../../src/domain/claims.ts';
-import { aPromotion, records, type PromotionSpec } from '../../support/builders.ts';
+import { findConflict, type Claimant } from '../../../src/domain/claims.ts';
+import { claimedVersions } from '../../../src/domain/incumbents.ts';
+import { aClaimant as claimant, aModel, type PromotionSpec, type records } from '../../support/builders.ts';
 
 type Remembered = Parameters<typeof records>[0];
 
-function claimant(name: string, spec: PromotionSpec, remembered: Remembered = {}): Claimant {
-  return { promotion: aPromotion({ name, ...spec }), records: records(remembered) };
-}
+/** Nothing holds a stage, and the alias that is followed names version 3. */
+const chosen = aModel({
+  versions: { 2: 'None', 3: 'None', 4: 'None', 5: 'None' },
+  aliases: { champion: '3' },
+});
 
 const production = (version: string): PromotionSpec => ({ stages: { Production: version } });
 const staging = (version: string): PromotionSpec => ({ stages: { Staging: version } });
@@ -104,7 +107,9 @@ describe('a version that two promotions pin, each to its stage', () => {
 describe('a version that a stage follows to', () => {
   it('is claimed by what another promotion pins', () => {
     const both = [claimant('pins', staging('3')), claimant('follows', follows('champion'))];
-    expect([...claimedVersions('ml/follows', both)]).toEqual([['3', 'ml/pins (Staging)']]);
+    expect([...claimedVersions('ml/follows', both, chosen)]).toEqual([
+      ['3', { by: 'ml/pins (Staging)', how: 'wanted' }],
+    ]);
   });
 
   it('is claimed by what another promotion followed to before', () => {
@@ -112,7 +117,7 @@ describe('a version that a stage follows to', () => {
       claimant('follows', follows('champion'), { 'stage/Production': '3' }),
       claimant('other', staging('3')),
     ];
-    expect([...claimedVersions('ml/other', both).keys()]).toEqual(['3']);
+    expect([...claimedVersions('ml/other', both, chosen).keys()]).toEqual(['3']);
   });
 
   it('stays with who holds it on record when an older promotion comes to pin it', () => {
@@ -120,8 +125,8 @@ describe('a version that a stage follows to', () => {
       claimant('pins', staging('3')),
       claimant('follows', follows('champion'), { 'stage/Production': '3' }),
     ];
-    expect([...claimedVersions('ml/follows', both)]).toEqual([]);
-    expect([...claimedVersions('ml/pins', both).keys()]).toEqual(['3']);
+    expect([...claimedVersions('ml/follows', both, chosen)]).toEqual([]);
+    expect([...claimedVersions('ml/pins', both, chosen).keys()]).toEqual(['3']);
   });
 
   it('is never claimed by aliases', () => {
@@ -129,7 +134,7 @@ describe('a version that a stage follows to', () => {
       claimant('alias', { aliases: { champion: '3' } }, { 'alias/champion': '3' }),
       claimant('stage', follows('champion')),
     ];
-    expect([...claimedVersions('ml/stage', both)]).toEqual([]);
+    expect([...claimedVersions('ml/stage', both, chosen)]).toEqual([]);
   });
 });
 
@@ -144,7 +149,7 @@ describe('two promotions that want one version', () => {
     ),
   )('are never both allowed and never both refused: %j', ({ first, second, wish }) => {
     const both = [claimant('one', wish, first), claimant('two', staging('3'), second)];
-    const allowed = winners(both).filter((name) => !claimedVersions(`ml/${name}`, both).has('3'));
+    const allowed = winners(both).filter((name) => !claimedVersions(`ml/${name}`, both, chosen).has('3'));
     expect(allowed).toHaveLength(1);
   });
 });

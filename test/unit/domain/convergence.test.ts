@@ -2,13 +2,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { expectationBroken, isDone, simulate, type Action } from '../../../src/domain/action.ts';
-import type { Promotion } from '../../../src/domain/desired.ts';
+import { findConflict, holderOf, type Claimant } from '../../../src/domain/claims.ts';
+import type { Promotion, Target, TargetId } from '../../../src/domain/desired.ts';
+import { claimedVersions } from '../../../src/domain/incumbents.ts';
 import type { Model, Stage, Version } from '../../../src/domain/observed.ts';
 import { planPromotion, type Context, type Plan } from '../../../src/domain/plan.ts';
 import type { Records } from '../../../src/domain/record.ts';
+import { currentHolder, isHeldBy, selectCandidate } from '../../../src/domain/select.ts';
 import { summarise } from '../../../src/domain/outcome.ts';
 import { recordsOf } from '../../../src/domain/status.ts';
 import {
+  aClaimant,
   aContext,
   aModel,
   aPromotion,
@@ -77,8 +81,11 @@ const memory: fc.Arbitrary<Records> = fc
   .map((spec) => records(spec));
 
 const claims = fc
-  .dictionary(fc.constantFrom(...NUMBERS), fc.constant('ml/other (Staging)'), { maxKeys: 1 })
-  .map((spec) => new Map(Object.entries(spec)));
+  .dictionary(fc.constantFrom(...NUMBERS), fc.constantFrom('wanted', 'kept', 'leaving'), { maxKeys: 1 })
+  .map(
+    (spec) =>
+      new Map(Object.entries(spec).map(([version, how]) => [version, { by: 'ml/other (Staging)', how }])),
+  );
 
 const world = fc.record({ model, wish, memory, claims }).map(({ model, wish, memory, claims }) => ({
   model: aModel(model),
@@ -115,16 +122,114 @@ function play({ model, promotion, context }: World): { rounds: Round[]; context:
 function remember(promotion: Promotion, { kind }: Plan, after: Model, context: Context): Records {
   if (kind !== 'Apply') return context.records;
   const plan = planPromotion(promotion, known(after), context);
+  return new Map([...context.records, ...recordsSeen(promotion, plan, context.owner)]);
+}
+
+function recordsSeen(promotion: Promotion, plan: Plan, owner: string): Records {
   const finding = { kind: 'Planned', plan, attempt: undefined } as const;
   const { revision: attempted } = promotion;
-  const { owner } = context;
   const pass = { promotion, previous: undefined, finding, attempted, owner, author: undefined, now: NOW };
-  const { status } = summarise(pass);
-  return new Map([...context.records, ...recordsOf(status)]);
+  return recordsOf(summarise(pass).status);
 }
 
 function forAll(check: (world: World) => void): void {
   fc.assert(fc.property(world, check), { numRuns: 500 });
+}
+
+const MEMBERS = ['p0', 'p1', 'p2'] as const;
+const declared = fc.record({
+  member: fc.constantFrom(...MEMBERS),
+  id: fc.constantFrom('Staging', 'Production', 'Production', 'champion'),
+  stage: stageSpec,
+  alias: aliasWish,
+});
+const state = fc.record({
+  suspend: fc.constantFrom(false, false, true),
+  refused: fc.constantFrom(false, false, true),
+  memory,
+});
+
+/** Several promotions of one model that mostly declare different targets; some are suspended, some have mistakes. */
+const company = fc
+  .record({
+    model,
+    targets: fc.uniqueArray(declared, {
+      selector: ({ member, id }) => member + id,
+      minLength: 2,
+      maxLength: 5,
+    }),
+    states: fc.tuple(state, state, state),
+  })
+  .map(({ model, targets, states }) => ({
+    model: aModel(model),
+    claimants: MEMBERS.map((name, index): Claimant => {
+      const own = targets.filter(({ member }) => member === name);
+      const [stages, aliases] = [
+        own.filter(({ id }) => id !== 'champion'),
+        own.filter(({ id }) => id === 'champion'),
+      ];
+      const { suspend = false, refused = false, memory: records = new Map() } = states[index] ?? {};
+      const spec: PromotionSpec = {
+        name,
+        suspend,
+        stages: Object.fromEntries(stages.map(({ id, stage }) => [id, stage])),
+        aliases: Object.fromEntries(aliases.map(({ id, alias }) => [id, alias])),
+      };
+      return aClaimant(name, spec, {}, { records, refused });
+    }),
+  }));
+type Company = typeof company extends fc.Arbitrary<infer T> ? T : never;
+
+interface Turn {
+  readonly claimant: Claimant;
+  readonly claimants: readonly Claimant[];
+  readonly before: Model;
+  readonly plan: Plan | undefined;
+  readonly after: Model;
+}
+
+/** Each has its turn, again and again, until a whole round changed nothing. */
+function playTogether({ model, claimants }: Company): { turns: Turn[]; rested: boolean } {
+  const turns: Turn[] = [];
+  let [current, all]: [Model, readonly Claimant[]] = [model, claimants];
+  for (let round = 0; round < 8; round += 1) {
+    const start = turns.length;
+    for (const index of claimants.keys()) {
+      const claimant = all[index];
+      if (claimant === undefined) continue;
+      const turn = takeTurn(claimant, all, current);
+      turns.push(turn);
+      all = all.with(index, { ...claimant, records: recordsAfter(turn) });
+      current = turn.after;
+    }
+    if (turns.slice(start).every(({ plan }) => plan?.kind !== 'Apply')) return { turns, rested: true };
+  }
+  return { turns, rested: false };
+}
+
+function takeTurn(claimant: Claimant, claimants: readonly Claimant[], before: Model): Turn {
+  const { promotion } = claimant;
+  const idle = claimant.refused || findConflict(promotion.key, claimants) !== undefined;
+  const plan = idle
+    ? undefined
+    : planPromotion(promotion, known(before), contextOf(claimant, claimants, before));
+  const after = plan === undefined ? before : actionsOf(plan).reduce(simulate, before);
+  return { claimant, claimants, before, plan, after };
+}
+
+function contextOf(
+  { promotion, records, owner }: Claimant,
+  claimants: readonly Claimant[],
+  model: Model,
+): Context {
+  return aContext({ records, owner, claimedVersions: claimedVersions(promotion.key, claimants, model) });
+}
+
+function recordsAfter({ claimant, claimants, plan, after }: Turn): Records {
+  const { promotion, records } = claimant;
+  if (plan === undefined || plan.kind === 'Suspended') return records;
+  const seen = planPromotion(promotion, known(after), contextOf(claimant, claimants, after));
+  return new Map([...records, ...recordsSeen(promotion, seen, claimant.owner)]);
 }
 
 describe('plans', () => {
@@ -215,6 +320,69 @@ describe('plans', () => {
     });
   });
 });
+
+describe('promotions of one model', () => {
+  const together = (check: (company: Company) => void): void =>
+    fc.assert(fc.property(company, check), { numRuns: 1_000 });
+
+  it('come to rest together', () => {
+    together((company) => {
+      expect(playTogether(company).rested).toBe(true);
+    });
+  });
+
+  it('never take what a stage of another one holds that cannot have what it asks for', () => {
+    together((company) => {
+      for (const { claimant, claimants, before, after } of playTogether(company).turns) {
+        for (const version of before.versions.values()) {
+          const owner = holderOf(`stage/${version.stage}` as TargetId, claimants);
+          const moved = after.versions.get(version.version)?.stage !== version.stage;
+          if (owner === undefined || owner === claimant || !moved) continue;
+          if (incumbentOf(owner, `stage/${version.stage}` as TargetId, before) !== version) continue;
+          expect(isStuck(owner, version, before)).toBe(false);
+        }
+      }
+    });
+  });
+
+  it('are kept from a version only by one that holds it, or asks for it', () => {
+    together((company) => {
+      const { turns } = playTogether(company);
+      for (const { claimant, claimants, before, plan } of turns.slice(-company.claimants.length)) {
+        if (plan?.kind !== 'Blocked') continue;
+        for (const { target, state, reason, candidate } of plan.decisions) {
+          if (state !== 'Blocked' || reason !== 'Conflict' || candidate === undefined) continue;
+          const rivals = claimants.flatMap(({ promotion }) =>
+            promotion.targets.filter((other) => promotion !== claimant.promotion || other.id !== target),
+          );
+          expect(rivals.some((rival) => holdsOrAsks(rival, candidate, before))).toBe(true);
+        }
+      }
+    });
+  });
+});
+
+/** Where several hold the stage, the one on record. */
+function incumbentOf({ records }: Claimant, id: TargetId, model: Model): Version | undefined {
+  const recorded = model.versions.get(records.get(id)?.version ?? '');
+  return recorded !== undefined && isHeldBy(id, recorded, model) ? recorded : currentHolder(id, model);
+}
+
+/** Left alone, or asking for what is not there; what it asks for itself is a matter of claims. */
+function isStuck({ promotion, refused }: Claimant, { stage, version }: Version, model: Model): boolean {
+  const target = promotion.targets.find(({ id }) => id === `stage/${stage}`);
+  const selected = target && selectCandidate(target.want, model);
+  if (target?.want.kind === 'pinned' && target.want.version === version) return false;
+  if (selected?.kind === 'found' && selected.version.version === version) return false;
+  return refused || promotion.suspend || selected?.kind !== 'found';
+}
+
+function holdsOrAsks({ id, kind, want }: Target, version: Version, model: Model): boolean {
+  if (kind !== 'stage') return false;
+  const selected = selectCandidate(want, model);
+  const asked = want.kind === 'pinned' ? want.version : selected.kind === 'found' && selected.version.version;
+  return asked === version.version || isHeldBy(id, version, model);
+}
 
 /** Everything of a model but the stages and what the promotion declares. */
 function foreign(model: Model, { targets }: Promotion): unknown {

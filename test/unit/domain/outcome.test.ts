@@ -9,6 +9,7 @@ import type { Fact, Model } from '../../../src/domain/observed.ts';
 import type { Attempt, Finding } from '../../../src/domain/finding.ts';
 import { summarise, type Outcome } from '../../../src/domain/outcome.ts';
 import { planPromotion, type Obstacle } from '../../../src/domain/plan.ts';
+import { movesOf } from '../../../src/domain/record.ts';
 import { recordsOf, toStatus } from '../../../src/domain/status.ts';
 import {
   aContext,
@@ -76,7 +77,7 @@ function act(
   const context = aContext({ records: recordsOf(given.previous) });
   const plan = planPromotion(promotion, known(model), context);
   const applied: readonly Action[] = plan.kind === 'Apply' ? plan.actions.slice(0, count) : [];
-  const attempt: Attempt = { applied, digest: 'sha256:d1', failure };
+  const attempt: Attempt = { applied, digest: 'sha256:d1', failure, moves: movesOf(applied, model) };
   const after = applied.reduce(simulate, model);
   return outcomeOf(
     { kind: 'Planned', plan: planPromotion(promotion, known(after), context), attempt },
@@ -420,12 +421,17 @@ describe('a target', () => {
     expect(target(tagged).applied).toMatchObject({ how: 'Found', tags: { a: 'b' } });
   });
 
-  it('that was moved on one pass and tagged on a later one was applied by us', () => {
+  it('that was moved on one pass and tagged on a later one was applied by us, and is on record at once', () => {
     const promotion = aPromotion({ stages: { Production: { version: '3', tags: { a: 'b' } } } });
     const model = aModel({ versions: { 2: 'Production', 3: 'None' } });
     const failure: Obstacle = { reason: 'RegistryUnavailable', message: 'lost' };
     const half = act(model, { promotion }, { count: 1, failure });
-    expect(target(half)).not.toHaveProperty('applied');
+    expect(target(half)).toMatchObject({
+      applied: { version: '3', how: 'Applied' },
+      previous: '2',
+      since: T0,
+    });
+    expect(target(half).applied).not.toHaveProperty('tags');
     const rest = aModel({ versions: { 2: 'Archived', 3: 'Production' } });
     const whole = act(rest, { promotion, previous: half.status });
     expect(target(whole)).toMatchObject({ applied: { how: 'Applied' }, previous: '2' });
@@ -522,6 +528,10 @@ describe('history', () => {
     expect(look(marked('other/ml/churn'), given).status.history).toBeUndefined();
     const { status } = look(marked(mark.by), given);
     expect(look(marked(mark.by), { promotion, previous: status }).status.history).toHaveLength(1);
+    // Its record was lost since, with the answer to a later write.
+    const targets = status.targets?.map(({ applied: _applied, ...rest }) => rest) ?? [];
+    const previous = { ...status, targets };
+    expect(look(marked(mark.by), { promotion, previous }).status.history).toEqual(status.history);
     expect(status.targets?.[0]?.applied?.how).toBe('Found');
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { describeAction, simulate } from '../../../src/domain/action.ts';
 import type { Promotion } from '../../../src/domain/desired.ts';
 import type { Fact, Model } from '../../../src/domain/observed.ts';
-import { planPromotion, remainder, type Context, type Plan } from '../../../src/domain/plan.ts';
+import { planPromotion, type Context, type Plan } from '../../../src/domain/plan.ts';
 import {
   aContext,
   aModel,
@@ -408,6 +408,15 @@ describe('a selector', () => {
     expect(steps(plan)).toEqual(['set @challenger to version 3']);
   });
 
+  it('follows the version that its source declares, whoever shares the stage', () => {
+    const shared: PromotionSpec = {
+      stages: { Production: { version: '3', ...archiveNobody } },
+      aliases: { champion: { versionFrom: { stage: 'Production' } } },
+    };
+    const model = aModel({ versions: { 3: 'Production', 4: 'Production' } });
+    expect(steps(planOf(aPromotion(shared), model))).toEqual(['set @champion to version 3']);
+  });
+
   it('follows the highest number of several holders', () => {
     const plan = planOf(
       aPromotion(follower),
@@ -583,7 +592,7 @@ describe('what belongs to others', () => {
   it('is a version that another promotion claims, in a stage but not in an alias', () => {
     const promotion = aPromotion({ stages: { Production: '3' }, aliases: { champion: '3' } });
     const plan = planOf(promotion, aModel(model), {
-      claimedVersions: new Map([['3', 'ml/other (Staging)']]),
+      claimedVersions: new Map([['3', { by: 'ml/other (Staging)', how: 'wanted' }]]),
     });
     expect(steps(plan)).toEqual(['set @champion to version 3']);
     expect(obstacleOf(plan)).toBe(
@@ -622,38 +631,5 @@ describe('two stages of one promotion that come to want one version', () => {
       records: records({ 'stage/Staging': '4', 'stage/Production': '3' }),
     });
     expect(steps(plan)).toEqual(['repair: move version 4 from Production to Staging']);
-  });
-});
-
-describe('the remainder of a plan', () => {
-  const before = aModel({ versions: { 3: 'Production', 4: 'None' }, aliases: { champion: '3' } });
-  const plan = planOf(aPromotion({ stages: { Production: '4' }, aliases: { champion: '4' } }), before);
-  const actions = plan.kind === 'Apply' ? plan.actions : [];
-
-  it('is the whole plan on the registry it was made for', () => {
-    expect(remainder(actions, before, before)).toEqual(actions);
-  });
-
-  it('is what is left when some of it is done', () => {
-    const [first, ...rest] = actions;
-    expect(first && remainder(actions, before, simulate(before, first))).toEqual(rest);
-  });
-
-  it('is nothing when all of it is done', () => {
-    expect(remainder(actions, before, actions.reduce(simulate, before))).toEqual([]);
-  });
-
-  it('does not exist when the registry went another way', () => {
-    const elsewhere = aModel({
-      versions: { 3: 'Archived', 4: 'None', 5: 'Production' },
-      aliases: { champion: '3' },
-    });
-    expect(remainder(actions, before, elsewhere)).toBeUndefined();
-  });
-
-  it('does not exist for a model that was deleted and made again with the same numbers', () => {
-    const stranger = { stage: 'None', creationTimestamp: 1 } as const;
-    const again = aModel({ versions: { 3: 'Production', 4: stranger }, aliases: { champion: '3' } });
-    expect(remainder(actions, before, again)).toBeUndefined();
   });
 });

@@ -11,6 +11,7 @@ import {
   ownerTag,
   PROVENANCE_TAG,
   recordsFromMarks,
+  standingRecords,
   unmarksFor,
   type Mark,
 } from '../../../src/domain/provenance.ts';
@@ -178,22 +179,37 @@ describe('owner tags', () => {
   const ownedBy = (holder: string): Model => aModel({ tags: { [ownerTag(target)]: holder } });
 
   it('of another installation are foreign, those of our own or empty ones are not', () => {
-    expect(foreignOwner(ownedBy('other/ml/churn'), target, owner)).toEqual({
+    expect(foreignOwner(ownedBy('other/ml/churn'), target, owner, new Set())).toEqual({
       owner: 'other/ml/churn',
       tag: ownerTag(target),
     });
-    expect(foreignOwner(ownedBy('mainly/ml/churn'), target, owner)?.owner).toBe('mainly/ml/churn');
-    expect(foreignOwner(ownedBy('no-slash'), target, owner)?.owner).toBe('no-slash');
-    expect(foreignOwner(ownedBy('main/ml/another'), target, owner)).toBeUndefined();
-    expect(foreignOwner(ownedBy(''), target, owner)).toBeUndefined();
-    expect(foreignOwner(aModel(), target, owner)).toBeUndefined();
+    expect(foreignOwner(ownedBy('mainly/ml/churn'), target, owner, new Set())?.owner).toBe('mainly/ml/churn');
+    expect(foreignOwner(ownedBy('no-slash'), target, owner, new Set())?.owner).toBe('no-slash');
+    expect(foreignOwner(ownedBy('main/ml/another'), target, owner, new Set())).toBeUndefined();
+    expect(foreignOwner(ownedBy(''), target, owner, new Set())).toBeUndefined();
+    expect(foreignOwner(aModel(), target, owner, new Set())).toBeUndefined();
+  });
+
+  it('of our own are foreign where they speak of a promotion at another address of the server', () => {
+    const elsewhere = new Set(['main/ml/another']);
+    expect(foreignOwner(ownedBy('main/ml/another'), target, owner, elsewhere)?.owner).toBe('main/ml/another');
+    expect(foreignOwner(ownedBy('main/ml/third'), target, owner, elsewhere)).toBeUndefined();
+    expect(foreignOwner(ownedBy(owner), target, owner, new Set([owner]))).toBeUndefined();
   });
 
   it('are taken off again when the promotion is removed, but only its own', () => {
-    expect(unmarksFor([target, 'alias/champion'], ownedBy(owner), owner)).toEqual([
+    expect(unmarksFor([], ownedBy(owner), owner, new Map())).toEqual([
       { version: undefined, key: ownerTag(target), value: '' },
     ]);
-    expect(unmarksFor([target], ownedBy('main/ml/another'), owner)).toEqual([]);
+    expect(unmarksFor([], ownedBy('main/ml/another'), owner, new Map())).toEqual([]);
+  });
+
+  it('stay on what is declared still, and go to whoever declares it now', () => {
+    const heirs = new Map<TargetId, string>([[target, 'main/ml/heir']]);
+    expect(unmarksFor([target], ownedBy(owner), owner, heirs)).toEqual([]);
+    expect(unmarksFor(['alias/champion'], ownedBy(owner), owner, heirs)).toEqual([
+      { version: undefined, key: ownerTag(target), value: 'main/ml/heir' },
+    ]);
   });
 
   it('fit into MLflow however long the alias is', () => {
@@ -220,5 +236,30 @@ describe('records that only a status remembers', () => {
     expect(confirmed(aModel())).toEqual([]);
     const tags = { [ownerTag('alias/champion')]: 'main/ml/other' };
     expect(confirmed(aModel({ tags, versions: { 4: { tags: provenance('main/ml/other') } } }))).toEqual([]);
+  });
+});
+
+describe('a record of ours', () => {
+  const since = '2026-03-01T11:00:00Z';
+  const remembered = records({ 'stage/Production': aRecord('3', { since }) });
+  const mark = (at: string, rest: object = {}): Record<string, string> => ({
+    [PROVENANCE_TAG]: JSON.stringify({ ...signature, by: owner, targets: ['stage/Production'], at, ...rest }),
+  });
+  const moved = (tags: Record<string, string>): Model =>
+    aModel({ versions: { 3: 'Archived', 4: { stage: 'Production', tags } } });
+
+  it.each<[string, Model, boolean]>([
+    ['its version is in place', aModel({ versions: { 3: 'Production' } }), true],
+    ['somebody else moved the target', moved({}), true],
+    ['we ourselves moved the target later', moved(mark('2026-03-01T11:00:01Z')), false],
+    ['we moved the target there before', moved(mark('2026-03-01T10:59:59Z')), true],
+    ['another promotion moved it', moved(mark('2026-03-01T11:00:01Z', { by: 'main/ml/other' })), true],
+    [
+      'we moved another target there',
+      moved(mark('2026-03-01T11:00:01Z', { targets: ['alias/champion'] })),
+      true,
+    ],
+  ])('when %s', (_what, model, stands) => {
+    expect(standingRecords(remembered, model, owner).has('stage/Production')).toBe(stands);
   });
 });

@@ -74,6 +74,16 @@ function ready(engine: Engine, key = 'ml/churn'): string | undefined {
   return condition && `${condition.status}/${condition.reason}`;
 }
 
+/** Who has which target, by the model's tags. */
+function ownersIn(registry: MemoryRegistry): Record<string, string> {
+  const prefix = 'modelpromotion.dev/owner/';
+  return Object.fromEntries([...registry.get().tags].map(([key, owner]) => [key.replace(prefix, ''), owner]));
+}
+
+function keyIn(document: ReturnType<Engine['document']>): string {
+  return `${document?.metadata.namespace}/${document?.metadata.name}`;
+}
+
 /** What survives a restart: documents with their statuses, written and read back. */
 function remembered(engine: Engine): ModelPromotion[] {
   return engine
@@ -156,6 +166,110 @@ describe('a promotion', () => {
   });
 });
 
+describe('a pass that is overtaken by a commit', () => {
+  const before: PromotionSpec = { stages: { Production: '3' }, aliases: { champion: '3' } };
+  const moved: PromotionSpec = { stages: { Production: '4' }, aliases: { champion: '4' } };
+
+  /** In place as `before`, and `moved` is declared. */
+  async function underWay(): Promise<{ registry: MemoryRegistry; home: Home }> {
+    const model = aModel({ versions: { 3: 'Production', 4: 'None' }, aliases: { champion: '3' } });
+    const registry = new MemoryRegistry(model);
+    const home = start(registry);
+    await accept(home, files(before));
+    await home.engine.accept(aListing(files(moved)));
+    return { registry, home };
+  }
+
+  it.each<[string, readonly PromotionSpec[]]>([
+    ['takes its version back', [before]],
+    ['suspends it', [{ ...moved, suspend: true }]],
+    ['removes it', [{ name: 'other', aliases: { other: '3' } }]],
+    [
+      'gives its target to another promotion',
+      [
+        { ...moved, stages: {} },
+        { ...before, name: 'other' },
+      ],
+    ],
+  ])('while it reads, one that %s, writes nothing of what was declared before', async (_what, manifests) => {
+    const { registry, home } = await underWay();
+    registry.meanwhile = () => {
+      registry.meanwhile = undefined;
+      void home.engine.accept(aListing(files(...manifests)));
+    };
+    await home.engine.handle('ml/churn', live);
+    expect([registry.written, registry.marks]).toEqual([[], []]);
+  });
+
+  it('between two writes is ended there, signs what it did, and is made again at once', async () => {
+    const { registry, home } = await underWay();
+    registry.intrude = () => {
+      registry.intrude = undefined;
+      void home.engine.accept(aListing(files(before)));
+    };
+    expect(await home.engine.handle('ml/churn', live)).toEqual({ kind: 'Now' });
+    expect(registry.written).toEqual(['move version 4 from None to Production, archive 3']);
+    expect(registry.marks.map(({ key }) => key)).toContain('modelpromotion.dev/owner/stage/Production');
+    await settle(home.engine, 'ml/churn');
+    expect(registry.written.slice(1)).toEqual(['move version 3 from Archived to Production, archive 4']);
+    expect(ready(home.engine)).toBe('True/UpToDate');
+  });
+
+  it('that says nothing of it goes on', async () => {
+    const { registry, home } = await underWay();
+    registry.intrude = () => {
+      registry.intrude = undefined;
+      void home.engine.accept(aListing(files(moved, { name: 'other', model: 'other', aliases: { x: '1' } })));
+    };
+    await home.engine.handle('ml/churn', live);
+    expect(registry.written).toHaveLength(2);
+    expect(ready(home.engine)).toBe('True/UpToDate');
+  });
+});
+
+describe('a target that is dropped', () => {
+  const before: PromotionSpec = { stages: { Production: '4' }, aliases: { champion: '4', next: '4' } };
+
+  async function promoted(): Promise<{ registry: MemoryRegistry; home: Home }> {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'None', 4: 'None' } }));
+    const home = start(registry);
+    await accept(home, files(before));
+    registry.sweep();
+    registry.written.length = 0;
+    return { registry, home };
+  }
+
+  it.each<[string, PromotionSpec]>([
+    ['alone', { stages: { Production: '4' } }],
+    ['with a change of another one', { stages: { Production: '3' } }],
+    ['while another one is blocked', { stages: { Production: '99' } }],
+  ])('%s is no longer ours for other installations, and stays as it is', async (_what, spec) => {
+    const { registry, home } = await promoted();
+    await accept(home, files(spec));
+    expect(ownersIn(registry)).toEqual({ 'stage/Production': 'main/ml/churn' });
+    expect(registry.get().aliases.size).toBe(2);
+    registry.sweep();
+    const { reads } = registry;
+    if (spec.stages?.Production === '4') await settle(home.engine, 'ml/churn');
+    expect(registry.reads).toBe(reads);
+  });
+
+  it('and taken over by another promotion goes to it, with what is remembered', async () => {
+    const { registry, home } = await promoted();
+    const [rest, heir]: PromotionSpec[] = [
+      { stages: { Production: '4' }, aliases: { next: '4' } },
+      { name: 'heir', aliases: { champion: '4' } },
+    ];
+    await accept(home, files(rest ?? {}, heir ?? {}));
+    expect(ownersIn(registry)['alias/champion']).toBe('main/ml/heir');
+    expect(statusOf(home.engine, 'ml/heir').targets?.[0]?.applied).toMatchObject({
+      how: 'Applied',
+      version: '4',
+    });
+    expect(registry.written).toEqual([]);
+  });
+});
+
 describe('a process that is killed', () => {
   const spec: PromotionSpec = {
     stages: {
@@ -232,6 +346,81 @@ describe('a process that is killed', () => {
   });
 });
 
+describe('a promotion of ours that was cut short, and is taken back in git', () => {
+  const reporting = (version: string): ListingSpec =>
+    files({ drift: 'Report', stages: { Production: { version, tags: { change: `CHG-${version}` } } } });
+  const ticking = (): (() => number) => {
+    let time = NOW;
+    return () => (time += 1_000);
+  };
+
+  async function settled(): Promise<{ registry: MemoryRegistry; home: Home; now: () => number }> {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'None', 4: 'None' } }));
+    const now = ticking();
+    const home = start(registry, { now });
+    await accept(home, reporting('3'));
+    return { registry, home, now };
+  }
+
+  it('is no drift of somebody else: after a tag that was refused', async () => {
+    const { registry, home } = await settled();
+    registry.intrude = () => {
+      if (registry.written.length === 3) registry.failNext({ refuse: 'RegistryRefused' });
+    };
+    await accept(home, reporting('4'));
+    expect(registry.get().versions.get('4')?.stage).toBe('Production');
+    registry.intrude = undefined;
+    await accept(home, reporting('3'));
+    expect(registry.get().versions.get('3')?.stage).toBe('Production');
+    expect(statusOf(home.engine).history?.map(({ cause }) => cause)).toEqual([
+      'Promotion',
+      'Promotion',
+      'Promotion',
+    ]);
+  });
+
+  it('is no drift of somebody else: after an answer that was lost, with the registry', async () => {
+    const { registry, home } = await settled();
+    registry.intrude = () => {
+      registry.intrude = undefined;
+      registry.failNext('lost after');
+      registry.unreadable.add('churn');
+    };
+    await accept(home, reporting('4'));
+    expect(registry.get().versions.get('4')?.stage).toBe('Production');
+    registry.unreadable.clear();
+    await accept(home, reporting('3'));
+    expect(registry.get().versions.get('3')?.stage).toBe('Production');
+  });
+
+  it.each([3, 4])('is no drift of somebody else: killed after write or mark %i', async (count) => {
+    const { registry, home, now } = await settled();
+    const memory = remembered(home.engine);
+    registry.diesAfter = count;
+    await accept(home, reporting('4')).catch((error: unknown) => expect(error).toBeInstanceOf(Killed));
+    registry.diesAfter = Infinity;
+    const next = start(registry, { now });
+    next.engine.restore(memory);
+    await accept(next, reporting('3'));
+    expect(registry.get().versions.get('3')?.stage).toBe('Production');
+    expect(statusOf(next.engine).history?.[0]).toMatchObject({ to: '3', cause: 'Promotion' });
+  });
+
+  it('still tells what somebody else changed since', async () => {
+    const { registry, home } = await settled();
+    await accept(home, reporting('4'));
+    await accept(home, reporting('3'));
+    const model = registry.get();
+    const byHand = [...model.versions].map(([number, version]) => {
+      const stage = number === '4' ? ('Production' as const) : ('Archived' as const);
+      return [number, { ...version, stage }] as const;
+    });
+    registry.change({ ...model, versions: new Map(byHand) });
+    await settle(home.engine, 'ml/churn');
+    expect(ready(home.engine)).toBe('True/DriftReported');
+  });
+});
+
 describe('a promotion that leaves', () => {
   const spec: PromotionSpec = {
     deletionPolicy: 'Release',
@@ -294,6 +483,85 @@ describe('a promotion that leaves', () => {
     await accept(home, files(other, { ...spec, name: 'renamed' }));
     expect(registry.written).toEqual([]);
     expect(ready(home.engine, 'ml/renamed')).toBe('True/UpToDate');
+    expect(ownersIn(registry)).toEqual({
+      'stage/Production': 'main/ml/renamed',
+      'alias/champion': 'main/ml/renamed',
+    });
+  });
+
+  it.each<[string, (home: Home) => Promise<unknown>]>([
+    ['its own pass, then the release', (home) => settle(home.engine, 'ml/renamed')],
+    ['the release, then its own pass', (home) => settle(home.engine, 'ml/churn')],
+  ])(
+    'under another name hands its memory over, and is released as itself would be: %s',
+    async (_what, first) => {
+      const { registry, home } = await promoted();
+      await home.engine.accept(aListing(files(other, { ...spec, name: 'renamed' })));
+      await first(home);
+      await settle(home.engine, 'ml/churn');
+      await settle(home.engine, 'ml/renamed');
+      expect(statusOf(home.engine, 'ml/renamed').targets?.map(({ applied }) => applied?.how)).toEqual([
+        'Applied',
+        'Applied',
+      ]);
+      await accept(home, files(other));
+      expect(registry.written).toEqual([
+        'move version 4 from Production to Archived',
+        'remove @champion from version 4',
+      ]);
+      expect(ownersIn(registry)).toEqual({});
+    },
+  );
+
+  it('and another one that takes over only one target: the rest is released', async () => {
+    const { registry, home } = await promoted();
+    await accept(
+      home,
+      files(other, { name: 'heir', deletionPolicy: 'Release', stages: { Production: '4' } }),
+    );
+    expect(registry.written).toEqual(['remove @champion from version 4']);
+    expect(ownersIn(registry)).toEqual({ 'stage/Production': 'main/ml/heir' });
+    await accept(home, files(other));
+    expect(registry.get().versions.get('4')?.stage).toBe('Archived');
+  });
+
+  it('while it is suspended leaves everything as it is', async () => {
+    const { registry, home } = await promoted();
+    await accept(home, files({ ...spec, suspend: true }, other));
+    registry.marks.length = 0;
+    expect(await accept(home, files(other))).toEqual(new Map([['ml/churn', { kind: 'OnChange' }]]));
+    expect([registry.written, registry.marks]).toEqual([[], []]);
+    expect(home.engine.document('ml/churn')).toBeUndefined();
+  });
+
+  it('while the registry is down is remembered over any number of restarts', async () => {
+    const { registry, home } = await promoted();
+    registry.down = true;
+    let last = home;
+    let memory = remembered(home.engine);
+    for (let restart = 0; restart < 3; restart += 1) {
+      last = start(registry);
+      last.engine.restore(memory);
+      await accept(last, files(other));
+      const documents = ['ml/churn', 'ml/other'].map((key) => last.engine.document(key));
+      memory = documents.flatMap(
+        (one) => readStatusFile(statusPath(keyIn(one)), toYaml(one))?.document ?? [],
+      );
+    }
+    registry.down = false;
+    await settle(last.engine, 'ml/churn');
+    expect(registry.written).toHaveLength(2);
+    expect(last.engine.document('ml/churn')).toBeUndefined();
+  });
+
+  it('is left what comes to be declared while it is released', async () => {
+    const { registry, home } = await promoted();
+    await home.engine.accept(aListing(files(other)));
+    acceptInside(home, registry, files(other, { name: 'heir', aliases: { champion: '4' } }));
+    expect(await home.engine.handle('ml/churn', live)).toEqual({ kind: 'Retry' });
+    expect(await home.engine.handle('ml/churn', live)).toEqual({ kind: 'OnChange' });
+    expect(registry.get().aliases.get('champion')).toBe('4');
+    expect(ownersIn(registry)).toEqual({ 'alias/champion': 'main/ml/heir' });
   });
 
   it('for another model lets the first model go and takes the second', async () => {
@@ -455,6 +723,27 @@ describe('two promotions of one model', () => {
     expect(registry.written).toEqual(['move version 3 from None to Production']);
   });
 
+  it('swap two versions without a moment of nobody in Production, whoever is looked at first', async () => {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'Production', 4: 'Staging' } }));
+    const woken: string[] = [];
+    const home = start(registry, { wake: (key) => woken.push(key) });
+    const staging = (version: string): PromotionSpec => ({ name: 'a', stages: { Staging: version } });
+    const production = (version: string): PromotionSpec => ({ name: 'b', stages: { Production: version } });
+    await accept(home, files(staging('4'), production('3')));
+    await accept(home, files(staging('3'), production('4')));
+    expect(ready(home.engine, 'ml/a')).toBe('False/WaitingForSource');
+    expect(woken).toEqual(['ml/a']);
+    await settle(home.engine, 'ml/a');
+    expect(registry.written).toEqual([
+      'move version 4 from Staging to Production, archive 3',
+      'move version 3 from Archived to Staging',
+    ]);
+    expect([ready(home.engine, 'ml/a'), ready(home.engine, 'ml/b')]).toEqual([
+      'True/UpToDate',
+      'True/UpToDate',
+    ]);
+  });
+
   it('share it peacefully where they want different targets', async () => {
     const registry = new MemoryRegistry(aModel({ versions }));
     const home = start(registry);
@@ -502,6 +791,83 @@ describe('a status', () => {
     expect(isCurrent()).toBe(false);
     for (const key of keys) await settle(home.engine, key);
     expect([isCurrent(), ready(home.engine)]).toEqual([true, end]);
+  });
+});
+
+describe('one server under two names', () => {
+  /** Each registry that is named has an address of its own, and all lead to this one. */
+  const named = (
+    registry: MemoryRegistry,
+    others: Readonly<Record<string, MemoryRegistry>> = {},
+  ): Registries => ({
+    update: () => Promise.resolve(),
+    resolve: ({ registry: address }) => ({ kind: 'found', registry: others[address] ?? registry, address }),
+  });
+  const on = (name: string, spec: PromotionSpec): PromotionSpec => ({ registryRef: { name }, ...spec });
+  const model = aModel({ versions: { 1: 'None', 2: 'None' } });
+  const both = files(
+    on('a', { name: 'pa', stages: { Production: '1' } }),
+    on('b', { name: 'pb', stages: { Production: '2' } }),
+  );
+
+  it('has one winner, and no flapping', async () => {
+    const registry = new MemoryRegistry(model);
+    const home = start(registry, { registries: named(registry) });
+    await accept(home, both);
+    for (const key of ['ml/pa', 'ml/pb', 'ml/pa', 'ml/pb']) await settle(home.engine, key);
+    expect([ready(home.engine, 'ml/pa'), ready(home.engine, 'ml/pb')]).toEqual([
+      'True/UpToDate',
+      'False/Conflict',
+    ]);
+    expect(registry.written).toEqual(['move version 1 from None to Production']);
+  });
+
+  it('has one winner although both began at the same moment', async () => {
+    const registry = new MemoryRegistry(model);
+    const home = start(registry, { registries: { ...named(registry) } });
+    const keys = await home.engine.accept(aListing(both));
+    await Promise.all(keys.map((key) => home.engine.handle(key, live)));
+    for (let round = 0; round < 3; round += 1) for (const key of keys) await settle(home.engine, key);
+    const { length } = registry.written;
+    for (const key of keys) await settle(home.engine, key);
+    expect(registry.written).toHaveLength(length);
+    expect([ready(home.engine, 'ml/pa'), ready(home.engine, 'ml/pb')]).toContain('False/Conflict');
+  });
+
+  it('loses nothing when a promotion comes to call it by the other one', async () => {
+    const registry = new MemoryRegistry(model);
+    const home = start(registry, { registries: named(registry) });
+    const spec: PromotionSpec = {
+      deletionPolicy: 'Release',
+      stages: { Production: '1' },
+      aliases: { champion: '1' },
+    };
+    await accept(home, files(on('a', spec)));
+    registry.written.length = 0;
+    await accept(home, files(on('b', spec)));
+    expect(registry.written).toEqual([]);
+    expect(ready(home.engine)).toBe('True/UpToDate');
+    expect(ownersIn(registry)).toEqual({
+      'stage/Production': 'main/ml/churn',
+      'alias/champion': 'main/ml/churn',
+    });
+  });
+
+  it('is told from two servers, where the first is released', async () => {
+    const [first, second] = [
+      new MemoryRegistry(model),
+      new MemoryRegistry(aModel({ versions: { 1: { creationTimestamp: 5 } } })),
+    ];
+    const home = start(first, { registries: named(first, { 'ml/b': second }) });
+    const spec: PromotionSpec = { deletionPolicy: 'Release', stages: { Production: '1' } };
+    await accept(home, files(on('a', spec)));
+    second.down = true;
+    await accept(home, files(on('b', spec)));
+    expect(first.get().versions.get('1')?.stage).toBe('Production');
+    second.down = false;
+    await settle(home.engine, 'ml/churn');
+    expect(first.get().versions.get('1')?.stage).toBe('Archived');
+    expect(second.get().versions.get('1')?.stage).toBe('Production');
   });
 });
 

@@ -47,10 +47,18 @@ function pass(registry: MemoryRegistry, { options }: Told = told(), memory: Memo
   const { promotion = spec, reconcileAt, handledAt, remembered = new Map(), signal } = memory;
   const input = {
     promotion: aPromotion(promotion, { reconcileAt }),
-    memory: { records: () => remembered, lastDigest: undefined, handledAt, repairs: new Map() },
+    memory: {
+      records: () => remembered,
+      lastDigest: undefined,
+      generation: 1,
+      handledAt,
+      repairs: new Map(),
+    },
     registry,
     owner,
-    claimedVersions: new Map<string, string>(),
+    claimants: () => [],
+    elsewhere: () => new Set<string>(),
+    stands: () => true,
   };
   return reconcile(input, options, signal ?? new AbortController().signal);
 }
@@ -292,7 +300,8 @@ describe('a release', () => {
     wasDeclared = true,
   ): Promise<Release> {
     const promotion = aPromotion({ ...spec, deletionPolicy: 'Release', ...rest });
-    const input = { promotion, records: remembered, wasDeclared, registry, owner, claimed: new Set<never>() };
+    const heirs = () => new Map<never, string>();
+    const input = { promotion, records: remembered, wasDeclared, registry, owner, heirs, elsewhere: [] };
     return release(input, options, new AbortController().signal);
   }
 

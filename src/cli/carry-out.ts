@@ -1,0 +1,206 @@
+/** Carries out plans that were shown: one promotion of a model after the other, several models at once. */
+import { OPTIONS } from '../config.ts';
+import { describeAction, type Action } from '../domain/action.ts';
+import { settlingOrder } from '../domain/desired.ts';
+import type { Model } from '../domain/observed.ts';
+import type { Obstacle, Plan } from '../domain/plan.ts';
+import { leadsToTheSame, remainder } from '../domain/shown.ts';
+import {
+  applyPlan,
+  planLive,
+  type Approved,
+  type PassInput,
+  type PassOptions,
+  type PlannedPass,
+} from '../reconcile/pass.ts';
+import type { Registry } from '../reconcile/ports.ts';
+import { Limiter } from '../runtime/limiter.ts';
+import { sleep } from '../runtime/time.ts';
+import type { Planned } from './oneshot.ts';
+import { reportAction, type ActionReport } from './report.ts';
+import { tell } from './terminal.ts';
+
+/** What became of one promotion. */
+export interface Applied {
+  readonly promotion: string;
+  readonly actions: readonly ActionReport[];
+  readonly obstacle: Obstacle | undefined;
+}
+
+type PlannedOne = Extract<Planned, { kind: 'planned' }>;
+
+export function isPending(planned: Planned): planned is PlannedOne {
+  return planned.kind === 'planned' && planned.pass.plan.kind === 'Apply';
+}
+
+/** Nothing is to be done for it before another promotion of the model has moved on. */
+function isWaiting(planned: Planned): planned is PlannedOne {
+  return (
+    planned.kind === 'planned' &&
+    planned.pass.plan.kind === 'Blocked' &&
+    planned.pass.plan.obstacle.reason === 'WaitingForSource'
+  );
+}
+
+/** Not all at once: what was read of a model must be fresh when it is written to. */
+export async function carryOut(promotions: readonly Planned[], signal: AbortSignal): Promise<Applied[]> {
+  const limiters = new Map<Registry, Limiter>();
+  const applied = await Promise.all(
+    companiesOf(promotions).map((company) => {
+      const [{ input }] = company;
+      const limiter = limiters.get(input.registry) ?? new Limiter(OPTIONS.workers.default);
+      limiters.set(input.registry, limiter);
+      return limiter.run(() => applyCompany(company, signal), signal);
+    }),
+  );
+  return applied.flat();
+}
+
+type Company = readonly [PlannedOne, ...PlannedOne[]];
+
+/** Promotions of one model with something to do, together with those that wait for them, Production first. */
+function companiesOf(promotions: readonly Planned[]): Company[] {
+  const models = new Map<Registry, Map<string, PlannedOne[]>>();
+  for (const planned of promotions) {
+    if (!isPending(planned) && !isWaiting(planned)) continue;
+    const { registry, promotion } = planned.input;
+    const companies = models.get(registry) ?? new Map<string, PlannedOne[]>();
+    models.set(registry, companies);
+    companies.set(promotion.model, [...(companies.get(promotion.model) ?? []), planned]);
+  }
+  return [...models.values()]
+    .flatMap((companies) => [...companies.values()])
+    .filter((company) => company.some(isPending))
+    .map((company) => company.toSorted((a, b) => rankOf(a) - rankOf(b)) as unknown as Company);
+}
+
+function rankOf({ input }: PlannedOne): number {
+  const [first] = settlingOrder(input.promotion.targets);
+  return first?.id === 'stage/Production' ? 0 : first?.kind === 'stage' ? 1 : 2;
+}
+
+/** One after the other: what one of them changes is no reason not to apply what was shown of the next. */
+async function applyCompany(company: Company, signal: AbortSignal): Promise<Applied[]> {
+  const applied: Applied[] = [];
+  for (const planned of company) {
+    const changed = applied.some(({ actions }) => actions.length > 0);
+    if (isPending(planned) || changed) applied.push(await applyOne(planned, changed, signal));
+  }
+  return applied;
+}
+
+async function applyOne(planned: PlannedOne, changed: boolean, signal: AbortSignal): Promise<Applied> {
+  const { entry, input, pass } = planned;
+  const { promotion } = entry;
+  const options = passOptions(promotion.key, signal);
+  const done: Action[] = [];
+  const finish = (obstacle: Obstacle | undefined): Applied => ({
+    promotion: promotion.key,
+    actions: done.map(reportAction),
+    obstacle,
+  });
+  let shown: Shown = { ...shownBy(pass), changed };
+  // A target that follows another is planned once that one is up to date, so there may be several rounds.
+  for (let round = 0; round <= promotion.targets.length; round += 1) {
+    const result = await input.registry.exclusive(promotion.model, () =>
+      applyRound(input, shown, options, signal),
+    );
+    if ('obstacle' in result) return finish(result.obstacle);
+    done.push(...result.applied);
+    if (result.failure !== undefined) return finish(result.failure);
+    if (result.plan.kind === 'Suspended' || result.plan.kind === 'UpToDate') return finish(undefined);
+    if (result.plan.kind === 'Blocked') return finish(result.plan.obstacle);
+    shown = { actions: result.plan.actions, model: result.model, changed: false };
+  }
+  return finish({
+    reason: 'ProgressingWithRetry',
+    message: 'the registry changes while we apply; run apply again',
+  });
+}
+
+type Round =
+  | { readonly obstacle: Obstacle }
+  | {
+      readonly applied: readonly Action[];
+      readonly failure: Obstacle | undefined;
+      readonly plan: Plan;
+      readonly model: Model;
+    };
+
+/** A plan as it was shown, and the model it was made from. */
+interface Shown {
+  readonly actions: readonly Action[];
+  readonly model: Model | undefined;
+  /** Whether we changed the model since, for another promotion. */
+  readonly changed: boolean;
+}
+
+function shownBy({ plan, observed }: PlannedPass): Omit<Shown, 'changed'> {
+  return {
+    actions: plan.kind === 'Apply' ? plan.actions : [],
+    model: observed.kind === 'known' ? observed.value : undefined,
+  };
+}
+
+/** Applies what was shown, and only if the registry still is as the plan expects. */
+async function applyRound(
+  input: PassInput,
+  shown: Shown,
+  options: PassOptions,
+  signal: AbortSignal,
+): Promise<Round> {
+  const { observed, plan, digest = '' } = await planLive(input, Date.now(), signal);
+  if (observed.kind !== 'known') {
+    const failed = observed.kind === 'unknown' ? observed : undefined;
+    return {
+      obstacle: {
+        reason: failed?.reason ?? 'ModelNotFound',
+        message: failed?.message ?? 'the model is gone',
+      },
+    };
+  }
+  const left = stillShown(shown, plan, observed.value);
+  if (left === undefined) {
+    return {
+      obstacle: {
+        reason: 'ProgressingWithRetry',
+        message: 'the plan is stale: the registry changed since it was made; run apply again',
+      },
+    };
+  }
+  const approved: Approved = { actions: left, model: observed.value, digest };
+  const finding = await applyPlan(input, approved, options, signal);
+  if (finding.kind !== 'Planned')
+    return { obstacle: { reason: 'RegistryRefused', message: 'no plan could be made' } };
+  return {
+    applied: finding.attempt?.applied ?? [],
+    failure: finding.attempt?.failure,
+    plan: finding.plan,
+    model: observed.value,
+  };
+}
+
+/** What of the plan that was shown is left to do, also where our own changes made it look different. */
+function stillShown(
+  { actions, model: planned, changed }: Shown,
+  plan: Plan,
+  model: Model,
+): readonly Action[] | undefined {
+  if (planned === undefined) return undefined;
+  const anew = plan.kind === 'Apply' ? plan.actions : [];
+  // It waited for what we have done by now.
+  if (changed && actions.length === 0) return anew;
+  const left = remainder(actions, planned, model);
+  if (left !== undefined || !changed) return left;
+  return leadsToTheSame(actions, planned, anew, model) ? anew : undefined;
+}
+
+function passOptions(promotion: string, signal: AbortSignal): PassOptions {
+  return {
+    fence: () => !signal.aborted,
+    now: Date.now,
+    sleep,
+    progress: (action) => tell(`${promotion}: ${describeAction(action)}…`),
+    unmarked: (message) => tell(`${promotion}: warning: ${message}`),
+  };
+}
