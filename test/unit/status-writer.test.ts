@@ -18,7 +18,6 @@ function writerFor(failures: (Error | undefined)[]) {
         return Promise.resolve('written');
       },
     },
-    keys: () => [],
     documentOf: (key) => ({ key }),
     keys: () => [],
     idle: () => Promise.resolve(),

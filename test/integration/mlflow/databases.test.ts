@@ -44,7 +44,9 @@ function promote(model: string, registry: Registry): Promise<Finding> {
     memory: { records: () => new Map(), lastDigest: undefined, handledAt: undefined, repairs: new Map() },
     registry,
     owner: 'default/ml/churn',
-    claimedVersions: new Map<string, string>(),
+    claimants: () => [],
+    elsewhere: () => new Set<string>(),
+    stands: () => true,
   };
   const options = {
     fence: () => true,
