@@ -20,7 +20,6 @@ function writerFor(failures: (Error | undefined)[]) {
     },
     keys: () => [],
     documentOf: (key) => ({ key }),
-    keys: () => [],
     idle: () => Promise.resolve(),
     revision: () => 'main@sha1:1',
     logger: {
