@@ -19,7 +19,6 @@ function writerFor(failures: (Error | undefined)[]) {
       },
     },
     documentOf: (key) => ({ key }),
-    keys: () => [],
     idle: () => Promise.resolve(),
     revision: () => 'main@sha1:1',
     logger: {
