@@ -55,6 +55,7 @@ export async function planPaths(
       reconciled: () => undefined,
       applied: () => undefined,
     },
+    recall: recordsFromMarks,
     wake: () => undefined,
     onStatus: () => undefined,
     fence: () => !signal.aborted,
@@ -82,11 +83,5 @@ async function planOne(engine: Engine, entry: Entry, signal: AbortSignal): Promi
   const start = engine.inputFor(promotion);
   if (start.kind === 'finding') return { entry, kind: 'obstructed', finding: start.finding };
   const { input } = start;
-  const memory = {
-    ...input.memory,
-    records: (model: Parameters<typeof recordsFromMarks>[0]) => recordsFromMarks(model, input.owner),
-  };
-  const remembering = { ...input, memory };
-  const pass = await planLive(remembering, Date.now(), signal);
-  return { entry, kind: 'planned', input: remembering, pass };
+  return { entry, kind: 'planned', input, pass: await planLive(input, Date.now(), signal) };
 }

@@ -13,6 +13,7 @@ import type { Finding } from '../domain/finding.ts';
 import { repairsOf } from '../domain/flapping.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
 import { standingRecords } from '../domain/provenance.ts';
+import type { Model } from '../domain/observed.ts';
 import type { Records, TargetRecord } from '../domain/record.ts';
 import { inherit, recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
@@ -30,6 +31,8 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
   readonly uidOf: (key: string) => string;
   readonly registries: Registries;
   readonly observer: Observer;
+  /** What stands in for a memory of statuses: a one-shot command has none but what the registry's own tags say. */
+  readonly recall?: (model: Model, owner: string) => Records;
   /** Called with the key of a promotion that is to be looked at soon. */
   readonly wake: (key: string) => void;
   /** Called with the keys whose status document changed or went away. */
@@ -400,10 +403,12 @@ export class Engine {
   }
 
   #memoryOf(promotion: Promotion): Memory {
+    const { recall } = this.#options;
     const status = this.#statusOf(promotion.key);
     const records = recordsOf(status);
+    const owner = this.#ownerOf(promotion);
     return {
-      records: (model) => standingRecords(records, model, this.#ownerOf(promotion)),
+      records: (model) => recall?.(model, owner) ?? standingRecords(records, model, owner),
       lastDigest: status?.lastAppliedDigest,
       generation: status?.observedGeneration,
       handledAt: status?.lastHandledReconcileAt,
@@ -432,9 +437,17 @@ export class Engine {
       const entry = this.#catalog.entries.get(key);
       if (entry === undefined) return [];
       const { promotion, problems } = entry;
-      const records = recordsOf(this.#statusOf(key));
-      return [{ promotion, records, owner: this.#ownerOf(promotion), refused: problems.length > 0 }];
+      const [records, owner] = [this.#recordsOf(promotion), this.#ownerOf(promotion)];
+      return [{ promotion, records, owner, refused: problems.length > 0 }];
     });
+  }
+
+  #recordsOf(promotion: Promotion): Records {
+    const { recall, registries } = this.#options;
+    if (recall === undefined) return recordsOf(this.#statusOf(promotion.key));
+    const resolved = registries.resolve(promotion);
+    const known = resolved.kind === 'found' ? resolved.registry.snapshot(promotion.model) : undefined;
+    return known?.kind === 'known' ? recall(known.value, this.#ownerOf(promotion)) : new Map();
   }
 }
 

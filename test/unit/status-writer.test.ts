@@ -19,6 +19,7 @@ function writerFor(failures: (Error | undefined)[]) {
       },
     },
     documentOf: (key) => ({ key }),
+    keys: () => [],
     idle: () => Promise.resolve(),
     revision: () => 'main@sha1:1',
     logger: {

@@ -30,6 +30,22 @@ async function seeded(prefix: string, versions: number): Promise<string> {
 const production = (model: string, version: string) => ({ model, stages: [{ name: 'Production', version }] });
 
 describe('two promotions that claim one target', () => {
+  it('are told apart by apply as by the controller: the tags of the registry name the holder', async () => {
+    const model = await seeded('applied', 2);
+    const apply = (...manifests: string[]) =>
+      modelpromotion(['apply', '-', '--yes', '--registry-uri', sharedMlflow()], {
+        input: manifests.join('---\n'),
+      });
+    expect(await apply(promotion('holder', production(model, '1')))).toMatchObject({ code: 0 });
+    const { code, stdout } = await apply(
+      promotion('rival', production(model, '2')),
+      promotion('holder', production(model, '1')),
+    );
+    expect(code).toBe(3);
+    expect(stdout).toContain('Production belongs to promotion default/holder');
+    expect(await mlflow.state(model)).toMatchObject({ stages: { 1: 'Production' } });
+  });
+
   it('end with one winner, a stalled rival, and no flapping; the rival takes over when the winner goes', async () => {
     const model = await seeded('contested', 2);
     await place.commit({ 'b.yaml': promotion('holder', production(model, '1')) });
