@@ -40,12 +40,7 @@ export const gitlabToken: Scheme = (headers) => {
 
 /** Standard Webhooks 1.0; GitLab's newer way. A secret `whsec_…` is base64, any other is taken as it stands. */
 export const standardWebhooks: Scheme = (headers) =>
-  timestamped(
-    headers['webhook-id'],
-    headers['webhook-timestamp'],
-    headers['webhook-signature'],
-    standardKey,
-  );
+  timestamped(headers['webhook-id'], headers['webhook-timestamp'], headers['webhook-signature'], standardKey);
 
 /** MLflow signs as Standard Webhooks do, with the secret as it stands. */
 export const mlflowSignature: Scheme = (headers) =>

@@ -88,7 +88,10 @@ export class Receiver {
     const wait = Math.max(...owners.map((owner) => this.#bucketOf(owner).take()));
     if (wait > 0) {
       note('limited');
-      return { ...text(429, 'too many hints\n'), headers: { 'retry-after': String(Math.ceil(wait / 1_000)) } };
+      return {
+        ...text(429, 'too many hints\n'),
+        headers: { 'retry-after': String(Math.ceil(wait / 1_000)) },
+      };
     }
     seen.add(id);
     const result = take({ ...delivery, owners });
