@@ -38,9 +38,9 @@ export function webhookName(installation: string, registry: string): string {
   const digest = createHash('sha256')
     .update(JSON.stringify([installation, registry]))
     .digest('hex');
-  const words = `modelpromotion.${installation}.${registry.replace('/', '.')}`;
+  const words = `modelpromotion.${installation}.${registry.replace('/', '.')}`.toLowerCase();
   const suffix = `-${digest.slice(0, 8)}`;
-  return `${words.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, LONGEST_NAME - suffix.length)}${suffix}`;
+  return `${words.replaceAll(/[^a-z0-9._-]/g, '-').slice(0, LONGEST_NAME - suffix.length)}${suffix}`;
 }
 
 /**

@@ -92,7 +92,7 @@ export class WebhookKeeper {
       if (changed || before.kind !== 'kept') this.#stands(await this.#tried(wanted, signal));
     } catch (error) {
       if (signal.aborted) return;
-      this.#due = performance.now() + pace;
+      this.#due = declared === undefined && isAnswer(error) ? Infinity : performance.now() + pace;
       this.#stands({ kind: 'refused', message: wordsOf(error) });
     }
     this.#tell(before);
@@ -151,12 +151,24 @@ function statusOf({ kind }: Standing): 'unknown' | 'works' | 'fails' {
   return kind === 'kept' ? 'works' : 'fails';
 }
 
+/** A server that says no to webhooks has none of ours. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof RegistryError && error.status !== undefined;
+}
+
+const NO_WEBHOOKS =
+  'this MLflow has no webhooks: they came with MLflow 3.3, and need a database behind the registry';
+const WHAT_IT_TAKES =
+  'which addresses it takes is decided by its MLFLOW_WEBHOOK_ALLOWED_SCHEMES and MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS';
+
 function wordsOf(error: unknown): string {
   if (!(error instanceof RegistryError)) return error instanceof Error ? error.message : String(error);
-  if (error.status === 403) return 'MLflow lets only its administrators see and keep webhooks (403)';
-  if (error.status === 404 || error.status === 405 || error.status === 501)
-    return 'this MLflow has no webhooks: they came with MLflow 3.3, and need a database behind it';
-  if (error.status === 400)
-    return `MLflow refuses the webhook: ${error.message}; what addresses it takes is decided by its MLFLOW_WEBHOOK_ALLOWED_SCHEMES and MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS`;
-  return error.message;
+  const { status, code, message } = error;
+  if (status === 403) return 'MLflow lets only its administrators see and keep webhooks (403)';
+  // What MLflow itself refuses has a code of its own; a path that it does not know has none.
+  if (code === undefined && (status === 404 || status === 405 || status === 501)) return NO_WEBHOOKS;
+  if (code === undefined && status === 500)
+    return 'MLflow fails when asked for webhooks (500): it has no database behind it, or its MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY is another one than before';
+  if (status === 400) return `MLflow refuses the webhook: ${message.replace(/\.$/, '')}; ${WHAT_IT_TAKES}`;
+  return message;
 }

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { Rate } from '../../../src/runtime/hooks/bucket.ts';
 import { BodyRefused } from '../../../src/runtime/body.ts';
 import { hubSignature256, mlflowSignature } from '../../../src/runtime/hooks/claim.ts';
 import { Receiver, type Hint, type Key } from '../../../src/runtime/hooks/receiver.ts';
@@ -15,9 +16,14 @@ interface World {
   readonly noted: string[];
 }
 
+interface WorldOptions {
+  readonly rate?: Rate;
+  readonly take?: 'accepted' | 'ignored';
+}
+
 function world(
   keys: readonly Key[] = [{ owner: 'us', secret: NEW }],
-  { rate = { burst: 10, perSecond: 0.001 }, take = 'accepted' as const as 'accepted' | 'ignored' } = {},
+  { rate = { burst: 10, perSecond: 0.001 }, take = 'accepted' }: WorldOptions = {},
 ): World {
   const taken: Hint[] = [];
   const noted: string[] = [];
@@ -102,7 +108,11 @@ describe('a request that is refused', () => {
       { ...plain('x'), body: () => Promise.reject(new BodyRefused(413, 'the body is larger')) },
       413,
     ],
-    ['a body that stays away', { ...plain('x'), body: () => Promise.reject(new BodyRefused(408, 'slow')) }, 408],
+    [
+      'a body that stays away',
+      { ...plain('x'), body: () => Promise.reject(new BodyRefused(408, 'slow')) },
+      408,
+    ],
     ['a body that ends early', { ...plain('x'), body: () => Promise.reject(new Error('reset')) }, 400],
   ])('because of %s does nothing', async (_, request, status) => {
     const one = world();
@@ -139,9 +149,9 @@ describe('a copy of a hint', () => {
   });
 
   it('may come up to five minutes late, as a retry does whose first answer got lost', async () => {
-    expect(await statuses(world(), [mlflow('b', { age: 300 }), mlflow('c', { id: 'd2', age: -300 })])).toEqual([
-      202, 202,
-    ]);
+    expect(
+      await statuses(world(), [mlflow('b', { age: 300 }), mlflow('c', { id: 'd2', age: -300 })]),
+    ).toEqual([202, 202]);
   });
 });
 

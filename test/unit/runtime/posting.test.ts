@@ -24,7 +24,10 @@ async function measure({ body, headers }: Posted) {
   }
 }
 
-async function post(body: BodyInit, headers: Record<string, string> = {}): Promise<[number, string]> {
+async function post(
+  body: string | ReadableStream<Uint8Array>,
+  headers: Record<string, string> = {},
+): Promise<[number, string]> {
   const init: RequestInit = { method: 'POST', body, headers };
   const response = await fetch(`${server.url}/hook`, { ...init, duplex: 'half' } as RequestInit);
   return [response.status, await response.text()];
