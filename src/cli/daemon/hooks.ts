@@ -22,7 +22,7 @@ export const HOOKS = ['git', 'mlflow'] as const;
 export type Hook = (typeof HOOKS)[number];
 
 /** A push now and then; and an event for every alias and tag that a fleet of models gets. */
-const RATES = { git: { burst: 20, perSecond: 1 }, mlflow: { burst: 500, perSecond: 50 } };
+const RATES = { git: { burst: 20, perSecond: 1 }, mlflow: { burst: 1_000, perSecond: 200 } };
 const REMEMBERED = 10_000;
 /** Floods of requests share one reading of the secrets. */
 const KEYS_LAST = 1_000;

@@ -40,7 +40,7 @@ export interface ReceiverOptions {
 }
 
 /** How far the clock of a sender may be from ours, in seconds. Retries of a delivery keep its timestamp. */
-export const TOLERANCE = 300;
+const TOLERANCE = 300;
 
 export class Receiver {
   readonly #options: ReceiverOptions;

@@ -25,16 +25,29 @@ const declared = (hook: string, more: object = {}) => ({
   ...more,
 });
 
+interface World extends AsyncDisposable {
+  readonly place: Installation;
+  readonly daemon: Daemon;
+  /** Signs what MLflow sends. */
+  readonly token: string;
+}
+
 /** A daemon that follows its source, and has the secret of the webhook. */
-async function world(
-  origins = [sending.url],
-): Promise<{ place: Installation; daemon: Daemon; token: string }> {
-  const place = await install(undefined);
+async function world(origins = [sending.url]): Promise<World> {
+  const place = await install();
   const token = `canary-${randomUUID()}`;
   await place.commit({ 'README.md': 'models' });
   const daemon = await place.start(['--log-level', 'debug']);
   await place.writeSecret('mlflow-hook', { token, origins: [...origins, daemon.url].join('\n') });
-  return { place, daemon, token };
+  return {
+    place,
+    daemon,
+    token,
+    async [Symbol.asyncDispose]() {
+      await daemon[Symbol.asyncDispose]();
+      await place[Symbol.asyncDispose]();
+    },
+  };
 }
 
 async function champion(name: string, version = '1'): Promise<{ model: string; file: string }> {
@@ -54,9 +67,8 @@ const kept = (daemon: Daemon) =>
 
 describe('a registry that declares a webhook', () => {
   it('has an alias that was changed by hand put right by what MLflow sends, ten minutes before its sweep', async () => {
-    const { place, daemon, token } = await world();
-    await using _place = place;
-    await using _daemon = daemon;
+    await using started = await world();
+    const { place, daemon, token } = started;
     const { model, file } = await champion('drifting');
     await place.commit({ 'r.yaml': registry('mlflow', declared(daemon.url)), 'p.yaml': file });
     await daemon.settled('default/drifting', 'UpToDate');
@@ -88,9 +100,8 @@ describe('a registry that declares a webhook', () => {
   });
 
   it('has it made again when somebody deletes it, and put right when somebody changes it or its secret', async () => {
-    const { place, daemon } = await world();
-    await using _place = place;
-    await using _daemon = daemon;
+    await using started = await world();
+    const { place, daemon } = started;
     const { model, file } = await champion('kept');
     const spec = declared(daemon.url, { sweepInterval: SWEEP });
     await place.commit({ 'r.yaml': registry('mlflow', spec), 'p.yaml': file });
@@ -130,8 +141,8 @@ describe('a registry that declares a webhook', () => {
   });
 
   it('has it adopted after a restart, and removed when it is declared no more, with the registry or without', async () => {
-    const { place, daemon } = await world();
-    await using _place = place;
+    await using started = await world();
+    const { place, daemon } = started;
     const { file } = await champion('adopted');
     await place.commit({ 'r.yaml': registry('mlflow', declared(daemon.url)), 'p.yaml': file });
     await daemon.settled('default/adopted', 'UpToDate');
@@ -183,9 +194,8 @@ describe('a webhook that cannot be', () => {
       'secret mlflow-hook is not for http://127.0.0.2:9',
     ],
   ])('%s is said once, and promotions go on', async (_, spec, reason, words) => {
-    const { place, daemon } = await world([sending.url, sharedMlflow(), 'http://127.0.0.1:9']);
-    await using _place = place;
-    await using _daemon = daemon;
+    await using started = await world([sending.url, sharedMlflow(), 'http://127.0.0.1:9']);
+    const { place, daemon } = started;
     const model = uniqueModel('unhooked');
     const declaration = spec(daemon) as { uri: string };
     await rest(declaration.uri).seed(model, 1);
@@ -216,9 +226,8 @@ describe('a webhook that cannot be', () => {
   });
 
   it('never sends its secret to a server that the secret does not list', async () => {
-    const { place, daemon, token } = await world();
-    await using _place = place;
-    await using _daemon = daemon;
+    await using started = await world();
+    const { place, daemon, token } = started;
     await using gateway = await openGateway();
     await place.commit({
       'r.yaml': registry('mlflow', declared(daemon.url, { uri: gateway.url, sweepInterval: SWEEP })),

@@ -28,8 +28,7 @@ async function post(
   body: string | ReadableStream<Uint8Array>,
   headers: Record<string, string> = {},
 ): Promise<[number, string]> {
-  const init: RequestInit = { method: 'POST', body, headers };
-  const response = await fetch(`${server.url}/hook`, { ...init, duplex: 'half' } as RequestInit);
+  const response = await fetch(`${server.url}/hook`, { method: 'POST', body, headers, duplex: 'half' });
   return [response.status, await response.text()];
 }
 
