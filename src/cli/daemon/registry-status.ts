@@ -1,5 +1,6 @@
 /** The status of a ModelRegistry, from what its adapter knows. */
 import type { Condition, ModelRegistryStatus } from '../../api/generated/types.ts';
+import type { Reason } from '../../api/reasons.ts';
 import { timestamp } from '../../api/timestamp.ts';
 import type { Listed } from '../../adapters/mlflow/directory.ts';
 import type { WebhookState } from '../../adapters/mlflow/webhook.ts';
@@ -52,7 +53,7 @@ export function registryDocument(
   return { name: listed.key, uri: listed.uri, status };
 }
 
-type State = Pick<Condition, 'status' | 'message'> & { readonly reason: string };
+type State = Pick<Condition, 'status' | 'message'> & { readonly reason: Reason };
 
 function readyState({ registry }: Listed): State {
   const { failure, capabilities, connections } = registry.health;
@@ -80,13 +81,13 @@ function webhookState(webhook: WebhookState, { entry }: Listed): State {
     case 'kept':
       return {
         status: 'True',
-        reason: 'Kept',
+        reason: 'WebhookKept',
         message: `MLflow tells ${entry?.document.spec.webhook?.url ?? 'us'} of changes`,
       };
     case 'refused':
-      return { status: 'False', reason: 'Refused', message: webhook.message };
+      return { status: 'False', reason: 'WebhookRefused', message: webhook.message };
     case 'undelivered':
-      return { status: 'False', reason: 'Undelivered', message: webhook.message };
+      return { status: 'False', reason: 'WebhookUndelivered', message: webhook.message };
     default:
       return webhook satisfies never;
   }

@@ -63,7 +63,9 @@ const webhookOf = async (daemon: Daemon) =>
   (await registryOf(daemon))?.status.conditions?.find(({ type }) => type === 'Webhook');
 
 const kept = (daemon: Daemon) =>
-  eventually(async () => expect(await webhookOf(daemon)).toMatchObject({ status: 'True', reason: 'Kept' }));
+  eventually(async () =>
+    expect(await webhookOf(daemon)).toMatchObject({ status: 'True', reason: 'WebhookKept' }),
+  );
 
 describe('a registry that declares a webhook', () => {
   it('has an alias that was changed by hand put right by what MLflow sends, ten minutes before its sweep', async () => {
@@ -178,19 +180,19 @@ describe('a webhook that cannot be', () => {
     [
       'because MLflow takes no such address',
       (daemon) => declared(daemon.url, { uri: sharedMlflow() }),
-      'Refused',
+      'WebhookRefused',
       'MLFLOW_WEBHOOK_ALLOWED_SCHEMES',
     ],
     [
       'because its address leads nowhere',
       () => declared('http://127.0.0.1:9'),
-      'Undelivered',
+      'WebhookUndelivered',
       'MLflow cannot deliver to http://127.0.0.1:9/hooks/mlflow',
     ],
     [
       'because its secret is not for that address',
       () => declared('http://127.0.0.2:9'),
-      'Refused',
+      'WebhookRefused',
       'secret mlflow-hook is not for http://127.0.0.2:9',
     ],
   ])('%s is said once, and promotions go on', async (_, spec, reason, words) => {
