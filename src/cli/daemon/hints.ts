@@ -73,7 +73,7 @@ export class Hints {
   }
 
   #manages({ address }: Listed, model: string | undefined): boolean {
-    return model !== undefined && this.#options.engine.modelsOf(address).has(model);
+    return model !== undefined && this.#options.engine.keysOf(address, [model]).length > 0;
   }
 
   /** One look at a time for each registry; what is asked for meanwhile is one more. */
@@ -84,11 +84,11 @@ export class Hints {
       return;
     }
     this.#waiting.set(listed.key, new Set([model]));
-    void this.#readAll(listed).finally(() => this.#waiting.delete(listed.key));
+    void this.#readAll(listed);
   }
 
   async #readAll(listed: Listed): Promise<void> {
-    const { signal, logger } = this.#options;
+    const { signal, logger, sweepSoon } = this.#options;
     try {
       for (let models = this.#take(listed); models.length > 0; models = this.#take(listed)) {
         await Promise.all(models.map((model) => this.#readOne(listed, model)));
@@ -96,11 +96,14 @@ export class Hints {
         if (signal.aborted) return;
       }
     } catch (error) {
-      if (!signal.aborted)
-        logger.error(
-          { registry: listed.key, err: error },
-          'a look that a hint asked for failed unexpectedly; the next sweep makes up for it',
-        );
+      if (signal.aborted) return;
+      logger.error(
+        { registry: listed.key, err: error },
+        'a look that a hint asked for failed unexpectedly; a sweep makes up for it',
+      );
+      sweepSoon(listed.key);
+    } finally {
+      this.#waiting.delete(listed.key);
     }
   }
 
