@@ -172,6 +172,14 @@ describe('a registry that declares a webhook', () => {
     await place.commit({ 'r.yaml': null });
     await eventually(async () => expect(await sending.webhooks()).toEqual([]));
     expect((await fetch(`${again.url}/hooks/mlflow`, { method: 'POST' })).status).toBe(404);
+
+    await place.commit({ 'r.yaml': registry('mlflow', declared(again.url)) });
+    await kept(again);
+    await again.stop();
+    await place.commit({ 'r.yaml': registry('mlflow', { uri: sending.url }) });
+    await using later = await place.start();
+    await later.logged('our webhook was removed from MLflow');
+    expect(await sending.webhooks()).toEqual([]);
   });
 });
 

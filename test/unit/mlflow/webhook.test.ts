@@ -61,6 +61,29 @@ describe('the name of our webhook', () => {
   });
 });
 
+describe('a registry that asks for no webhook', () => {
+  it('is asked once for one that is left over, and whatever it answers is not told', async () => {
+    const events: WebhookEvent[] = [];
+    let calls = 0;
+    const webhooks = () => {
+      calls += 1;
+      return Promise.reject(classify({ status: 403, contentType: 'text/html', body: 'Permission denied' }));
+    };
+    const keeper = new WebhookKeeper({ webhooks } as unknown as MlflowClient, {
+      name: 'ours',
+      description: '',
+      declared: undefined,
+      pace: 0,
+      told: (event) => events.push(event),
+    });
+    for (let look = 0; look < 3; look += 1) {
+      keeper.keep(new AbortController().signal);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect([calls, keeper.state, events]).toEqual([1, undefined, []]);
+  });
+});
+
 /** What the keeper says when the list of webhooks is answered like this. */
 async function said(status: number, contentType: string, body: string): Promise<WebhookEvent[]> {
   const events: WebhookEvent[] = [];
