@@ -49,19 +49,16 @@ export interface RawWebhook {
   readonly events: readonly { readonly entity: string; readonly action: string }[];
 }
 
-/** An MLflow of its own, which sends to loopback over http when `loopback` is given, and hears of a new webhook at once. */
-export async function startSendingMlflow({ loopback = true } = {}): Promise<SendingMlflow> {
+/** An MLflow of its own, which sends to loopback over http, and hears of a new webhook at once. */
+export async function startSendingMlflow(): Promise<SendingMlflow> {
   const dir = await mkdtemp(join(tmpdir(), 'modelpromotion-mlflow-'));
-  const env = {
-    MLFLOW_WEBHOOK_CACHE_TTL: '1',
-    ...(loopback && {
-      MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS: 'true',
-      MLFLOW_WEBHOOK_ALLOWED_SCHEMES: 'http,https',
-    }),
-  };
   const server = await startMlflow({
     dir,
-    env,
+    env: {
+      MLFLOW_WEBHOOK_CACHE_TTL: '1',
+      MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS: 'true',
+      MLFLOW_WEBHOOK_ALLOWED_SCHEMES: 'http,https',
+    },
     signal: new AbortController().signal,
     report: (line) => process.stderr.write(`${line}\n`),
   });
