@@ -1,6 +1,9 @@
 /** Waiting that somebody may cut short. */
 import { setTimeout as timer } from 'node:timers/promises';
 
+/** The longest delay a timer can hold; longer ones fire at once (Node). */
+const LONGEST = 2 ** 31 - 1;
+
 export class Bell {
   #rung = false;
   #waking: AbortController | undefined;
@@ -19,7 +22,7 @@ export class Bell {
     this.#waking = waking;
     if (!this.#rung && !signal.aborted) {
       const until = AbortSignal.any([signal, waking.signal]);
-      await timer(most - shortest, undefined, { signal: until }).catch(() => undefined);
+      await timer(Math.min(most - shortest, LONGEST), undefined, { signal: until }).catch(() => undefined);
     }
     this.#waking = undefined;
     this.#rung = false;
