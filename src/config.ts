@@ -100,6 +100,11 @@ export const OPTIONS = {
     value: 'FILE',
     help: 'YAML file that gives namespaces their labels (NAMESPACE: {KEY: VALUE}), for access to registries of other namespaces',
   },
+  'hook-secret': {
+    type: 'text',
+    value: 'NAME',
+    help: 'secret of --secrets-dir whose key token signs hints, one secret a line; turns POST /hooks/git and /hooks/mlflow on',
+  },
   'allow-empty': { type: 'switch', help: 'a source that holds no manifest any more means what it says' },
   'cache-dir': {
     type: 'text',
@@ -119,7 +124,7 @@ export const OPTIONS = {
     type: 'text',
     default: '127.0.0.1:8080',
     value: 'ADDRESS',
-    help: 'address of /healthz, /readyz, /metrics and /status',
+    help: 'address of /healthz, /readyz, /metrics, /status and the hooks',
   },
   server: { type: 'text', value: 'URL', help: 'the controller to ask', default: 'http://127.0.0.1:8080' },
   timeout: { type: 'duration', default: '5m', least: '1s', value: 'DURATION', help: 'how long to wait' },

@@ -5,6 +5,7 @@
 export const REASONS = {
   UpToDate: 'ready',
   Reachable: 'ready',
+  WebhookKept: 'ready',
   NoCandidate: 'waiting',
   Suspended: 'ready',
   DriftReported: 'ready',
@@ -24,6 +25,8 @@ export const REASONS = {
   IsPrompt: 'stalled',
   AccessDenied: 'stalled',
   RegistryRefused: 'stalled',
+  WebhookRefused: 'stalled',
+  WebhookUndelivered: 'stalled',
 } as const satisfies Record<string, 'ready' | 'waiting' | 'stalled'>;
 
 export type Reason = keyof typeof REASONS;

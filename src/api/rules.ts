@@ -24,7 +24,13 @@ const rules: Readonly<Record<Kind, readonly Rule[]>> = {
     tagKeysAreAccepted,
     duration('interval'),
   ],
-  ModelRegistry: [addressIsAUrl, duration('sweepInterval'), duration('limits', 'requestTimeout')],
+  ModelRegistry: [
+    address('uri'),
+    address('webhook', 'url'),
+    webhookHasASecretOfItsOwn,
+    duration('sweepInterval'),
+    duration('limits', 'requestTimeout'),
+  ],
 };
 
 /** What the rules of the kind find wrong in a manifest whose defaults are filled in. */
@@ -254,15 +260,31 @@ function refusalOfTagKey(key: string): string | undefined {
   return undefined;
 }
 
-function addressIsAUrl({ uri }: Fields): Finding[] {
-  if (typeof uri !== 'string' || !/^https?:\/\//.test(uri) || URL.canParse(uri)) return [];
-  return [{ path: ['spec', 'uri'], message: `${quote(uri)} is not a URL` }];
+/** The rule that the address at this path below the spec is one: a pattern cannot say all that makes a URL. */
+function address(...path: readonly string[]): Rule {
+  return (spec) => {
+    const text = valueAt(spec, path);
+    if (typeof text !== 'string' || !/^https?:\/\//.test(text) || URL.canParse(text)) return [];
+    return [{ path: ['spec', ...path], message: `${quote(text)} is not a URL` }];
+  };
+}
+
+function webhookHasASecretOfItsOwn(spec: Fields): Finding[] {
+  const path = ['webhook', 'secretRef', 'name'];
+  const name = textOf(valueAt(spec, path));
+  if (name === undefined || name !== valueAt(spec, ['auth', 'secretRef', 'name'])) return [];
+  return [
+    {
+      path: ['spec', ...path],
+      message: 'the webhook needs a secret of its own, not the one with the credentials',
+    },
+  ];
 }
 
 /** The rule that the duration at this path below the spec is neither too short nor too long. */
 function duration(...path: readonly string[]): Rule {
   return (spec) => {
-    const text = path.reduce<unknown>((value, key) => fieldsOf(value)?.[key], spec);
+    const text = valueAt(spec, path);
     if (typeof text !== 'string' || isAcceptable(text)) return [];
     return [
       {
@@ -279,6 +301,10 @@ function isAcceptable(text: string): boolean {
   } catch {
     return true;
   }
+}
+
+function valueAt(spec: Fields, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => fieldsOf(value)?.[key], spec);
 }
 
 function fieldsOf(value: unknown): Fields | undefined {

@@ -4,7 +4,7 @@ import { readTree } from '../api/tree.ts';
 import { parseYaml } from '../api/yaml.ts';
 import { isFields } from '../api/fields.ts';
 import type { ClientObserver } from '../adapters/mlflow/client.ts';
-import { RegistryDirectory } from '../adapters/mlflow/directory.ts';
+import { RegistryDirectory, type WebhookKeeping } from '../adapters/mlflow/directory.ts';
 import { registryFromEnvironment, type EnvironmentRegistry } from '../adapters/mlflow/environment.ts';
 import { SecretFolder } from '../adapters/secrets/folder.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
@@ -42,13 +42,14 @@ export interface RegistryAssembly {
   /** Milliseconds between looks at the registry of --registry-uri; a one-shot command looks once. */
   readonly sweepInterval?: number;
   readonly managed: (address: string) => ReadonlySet<string>;
-  /** A secret that is not for registries: git's and a registry's are never mixed. */
-  readonly reserved?: readonly (string | undefined)[];
+  /** Secrets that are not for registries, and whose they are: they are never mixed. */
+  readonly reserved?: readonly (readonly [name: string | undefined, owner: string])[];
+  readonly webhooks?: WebhookKeeping;
 }
 
 /** @throws ConfigError */
 export function openRegistries(assembly: RegistryAssembly): RegistryDirectory {
-  const { config, env, scrubber, observer, managed, sweepInterval = 0, reserved = [] } = assembly;
+  const { config, env, scrubber, observer, managed, sweepInterval = 0, reserved = [], webhooks } = assembly;
   const operator = operatorRegistry(config['registry-uri'], env);
   if (operator !== undefined) learn(operator, scrubber);
   const secrets = new SecretFolder(config['secrets-dir'], (value) => scrubber.add(value));
@@ -57,7 +58,8 @@ export function openRegistries(assembly: RegistryAssembly): RegistryDirectory {
     operator,
     operatorLimits: { sweepInterval, concurrency: OPERATOR_CONCURRENCY },
     readSecret: (name, origin) => {
-      if (reserved.includes(name)) throw new Error(`secret ${name} is git's, and is not used for registries`);
+      const owner = reserved.find(([secret]) => secret === name)?.[1];
+      if (owner !== undefined) throw new Error(`secret ${name} is ${owner}, and is not used for registries`);
       return origin === undefined ? secrets.read(name) : secrets.readFor(name, origin);
     },
     labelsOf: (namespace) => labels.get(namespace),
@@ -66,6 +68,7 @@ export function openRegistries(assembly: RegistryAssembly): RegistryDirectory {
     ),
     managed,
     observe: () => observer,
+    webhooks,
   });
 }
 

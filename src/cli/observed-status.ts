@@ -103,8 +103,8 @@ function notesOf({ source, registries }: StatusPage): string[] {
   const { failure, held, problems } = source;
   const orphans = problems.filter(({ object }) => object?.kind !== 'ModelPromotion');
   const sick = registries.flatMap(({ name, status }) => {
-    const ready = status.conditions?.find((condition) => condition.type === 'Ready');
-    return ready?.status === 'False' ? [`registry ${name}: ${ready.message}`] : [];
+    const failing = status.conditions?.filter((condition) => condition.status === 'False') ?? [];
+    return failing.map(({ message }) => `registry ${name}: ${message}`);
   });
   return [
     ...(failure === undefined ? [] : [`the source cannot be read: ${failure.message}`]),

@@ -7,6 +7,7 @@ import type { Source, StatusStore } from '../reconcile/ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { WorkQueue } from '../runtime/queue.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
+import { SecretFolder } from '../adapters/secrets/folder.ts';
 import { parseListen, serve, text, type HttpServer, type Routes } from '../runtime/server.ts';
 import { sleep } from '../runtime/time.ts';
 import { FolderSource } from '../sources/folder.ts';
@@ -15,9 +16,12 @@ import { uidOf } from '../sources/uid.ts';
 import { GIT_OPTIONS, openGit, openStatusBranch, usable } from './git-access.ts';
 import { LOG_OPTIONS, openOutput, openRegistries, REGISTRY_OPTIONS } from './assembly.ts';
 import { Controller, type Remembered } from './daemon/controller.ts';
+import { Hints } from './daemon/hints.ts';
+import { Hooks, type HooksOptions } from './daemon/hooks.ts';
 import { controllerMetrics, observerFor, type ControllerMetrics } from './daemon/metrics.ts';
 import { statusPage } from './daemon/status-page.ts';
 import { StatusWriter } from './daemon/status-writer.ts';
+import { webhookTold } from './daemon/webhook-log.ts';
 
 export const RUN_OPTIONS = [
   'source',
@@ -26,6 +30,7 @@ export const RUN_OPTIONS = [
   'git-interval',
   ...REGISTRY_OPTIONS,
   'sweep-interval',
+  'hook-secret',
   'allow-empty',
   'workers',
   'listen',
@@ -59,9 +64,17 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
         observer: metrics.registry,
         sweepInterval: config['sweep-interval'],
         managed: (address) => engine.modelsOf(address),
-        reserved: [config['git-secret'], config['status-secret']],
+        reserved: [
+          [config['git-secret'], "git's"],
+          [config['status-secret'], "git's"],
+          [config['hook-secret'], "the hooks'"],
+        ],
+        webhooks: { installation: config.installation, told: webhookTold(logger) },
       }),
-    () => checkListen(config.listen),
+    () => {
+      checkListen(config.listen);
+      checkHookSecret(config);
+    },
   );
   const engine = new Engine({
     installation: config.installation,
@@ -109,17 +122,28 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
         lastFull: health.lastFull,
       })),
   });
+  const hints = new Hints({
+    engine,
+    directory,
+    logger,
+    now: Date.now,
+    pollNow: () => controller.pollNow(),
+    sweepSoon: (registry) => controller.sweepSoon(registry),
+    wake: (promotion) => queue.add(promotion),
+    signal: stop,
+  });
+  const hooks = openHooks(config, scrubber, { directory, hints, logger, counted: metrics.hinted });
+  await hooks.check();
   const shown = {
     installation: config.installation,
     description: home.source.description,
     engine,
     directory,
     controller,
+    hints,
   };
-  const server = await serve(
-    config.listen,
-    routes(controller, metrics, () => statusPage(shown, Date.now())),
-  );
+  const fixed = routes(controller, metrics, () => statusPage(shown, Date.now()));
+  const server = await serve(config.listen, () => ({ ...fixed, ...hooks.routes() }));
   logger.info(
     { source: home.source.description, listen: server.url, installation: config.installation },
     'started',
@@ -147,6 +171,21 @@ function checkListen(listen: string): void {
   } catch (error) {
     throw new ConfigError([`--listen: ${error instanceof Error ? error.message : String(error)}`]);
   }
+}
+
+function checkHookSecret({ 'hook-secret': secret, 'secrets-dir': folder }: RunConfig): void {
+  if (secret === undefined || folder !== undefined) return;
+  throw new ConfigError([`--hook-secret: there is no --secrets-dir to read secret ${secret} from`]);
+}
+
+function openHooks(
+  { 'hook-secret': secretName, 'secrets-dir': dir }: RunConfig,
+  scrubber: Scrubber,
+  options: Omit<HooksOptions, 'secretName' | 'readSecret'>,
+): Hooks {
+  const folder = new SecretFolder(dir, (value) => scrubber.add(value));
+  const readSecret = secretName === undefined ? undefined : () => folder.read(secretName);
+  return new Hooks({ ...options, secretName, readSecret });
 }
 
 function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
@@ -180,19 +219,24 @@ async function restore(store: StatusStore | undefined, signal: AbortSignal): Pro
 
 function routes(controller: Controller, metrics: ControllerMetrics, page: () => unknown): Routes {
   return {
-    '/healthz': () => text(200, 'ok\n'),
-    '/readyz': () =>
-      controller.source.listed ? text(200, 'ok\n') : text(503, 'the source was not read yet\n'),
-    '/metrics': async () => ({
-      status: 200,
-      type: 'text/plain; version=0.0.4; charset=utf-8',
-      body: await metrics.render(),
-    }),
-    '/status': () => ({
-      status: 200,
-      type: 'application/json',
-      body: `${JSON.stringify(page(), null, 2)}\n`,
-    }),
+    '/healthz': { get: () => text(200, 'ok\n') },
+    '/readyz': {
+      get: () => (controller.source.listed ? text(200, 'ok\n') : text(503, 'the source was not read yet\n')),
+    },
+    '/metrics': {
+      get: async () => ({
+        status: 200,
+        type: 'text/plain; version=0.0.4; charset=utf-8',
+        body: await metrics.render(),
+      }),
+    },
+    '/status': {
+      get: () => ({
+        status: 200,
+        type: 'application/json',
+        body: `${JSON.stringify(page(), null, 2)}\n`,
+      }),
+    },
   };
 }
 

@@ -8,17 +8,22 @@ import type { Answer, Call, Transport } from './transport.ts';
 import {
   parseJson,
   readModel,
+  readDelivery,
   readModelPage,
   readServerInfo,
   readServerVersion,
   readVersion,
   readVersionPage,
+  readWebhook,
+  readWebhookPage,
   type Page,
   type WireModel,
   type WireVersion,
+  type WireWebhook,
 } from './wire.ts';
 
 const API = '/api/2.0/mlflow';
+const WEBHOOKS = `${API}/webhooks`;
 const SERVER_INFO = '/api/3.0/mlflow/server-info';
 /** MLflow's own maximum for models; for versions a size whose answer stays near 25 MB. */
 const PAGES: PageSizes = { models: 1_000, versions: 50_000, recent: 200 };
@@ -192,6 +197,45 @@ export class MlflowClient {
     return this.#change('set-description', 'PATCH', '/model-versions/update', body, signal);
   }
 
+  /** Every webhook of the server. Sent once, as all calls for webhooks: they are to cost a sick server little. */
+  async webhooks(signal: AbortSignal): Promise<WireWebhook[]> {
+    const list = {
+      name: 'list-webhooks',
+      method: 'GET',
+      path: WEBHOOKS,
+      parse: json(readWebhookPage),
+    } as const;
+    const found: WireWebhook[] = [];
+    for (let token: string | undefined, more = true; more; more = token !== undefined) {
+      const query = withToken({ max_results: '1000' }, token);
+      const page: Page<WireWebhook> = await this.#aside({ ...list, query }, signal);
+      found.push(...page.items);
+      token = advance(token, page.next);
+    }
+    return found;
+  }
+
+  createWebhook(body: object, signal: AbortSignal): Promise<WireWebhook> {
+    const parse = json(readWebhook);
+    return this.#aside({ name: 'create-webhook', method: 'POST', path: WEBHOOKS, body, parse }, signal);
+  }
+
+  updateWebhook(id: string, body: object, signal: AbortSignal): Promise<WireWebhook> {
+    const [path, parse] = [webhookPath(id), json(readWebhook)];
+    return this.#aside({ name: 'update-webhook', method: 'PATCH', path, body, parse }, signal);
+  }
+
+  async deleteWebhook(id: string, signal: AbortSignal): Promise<void> {
+    const [path, parse] = [webhookPath(id), json(() => undefined)];
+    await this.#aside({ name: 'delete-webhook', method: 'DELETE', path, body: {}, parse }, signal);
+  }
+
+  /** Has the server send an example. Resolves with why that failed, or with undefined. */
+  testWebhook(id: string, signal: AbortSignal): Promise<string | undefined> {
+    const [path, parse] = [`${webhookPath(id)}/test`, json(readDelivery)];
+    return this.#aside({ name: 'test-webhook', method: 'POST', path, body: {}, parse }, signal);
+  }
+
   /** A write whose answer says nothing but that it is done. */
   #change(
     name: string,
@@ -253,24 +297,26 @@ export class MlflowClient {
   }
 
   /** Writes are sent once: what became of an unanswered one is settled by reading. */
-  async #write<T>({ name, parse, ...write }: Write<T>, signal: AbortSignal): Promise<T> {
-    const call = { ...write, timeout: this.#options.timeout };
+  async #write<T>(write: Write<T>, signal: AbortSignal): Promise<T> {
     this.#writes += 1;
     try {
-      return await this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), {
-        rank: this.#options.turnOf?.(write.body.name) ?? 1,
-        signal,
-      });
+      return await this.#once(write, { rank: this.#options.turnOf?.(write.body.name) ?? 1, signal });
     } finally {
       this.#writes -= 1;
     }
   }
 
-  #guarded<T>(
-    name: string,
-    send: () => Promise<T>,
-    { rank, signal }: { rank: number; signal: AbortSignal },
-  ): Promise<T> {
+  #once<T>({ name, parse, ...rest }: Once<T>, turn: Turn): Promise<T> {
+    const call = { ...rest, timeout: this.#options.timeout };
+    return this.#guarded(name, async () => parse(await this.#transport.send(call, turn.signal)), turn);
+  }
+
+  /** Webhooks come after everything else. */
+  #aside<T>(call: Once<T>, signal: AbortSignal): Promise<T> {
+    return this.#once(call, { rank: LAST, signal });
+  }
+
+  #guarded<T>(name: string, send: () => Promise<T>, { rank, signal }: Turn): Promise<T> {
     const work = async (): Promise<T> => {
       await this.#admitted(signal);
       const started = performance.now();
@@ -333,6 +379,15 @@ export class MlflowClient {
   }
 }
 
+/** Behind whatever else waits for the registry. */
+const LAST = Infinity;
+
+interface Turn {
+  /** The lower goes first. */
+  readonly rank: number;
+  readonly signal: AbortSignal;
+}
+
 type Query = NonNullable<Call['query']>;
 
 interface Parsed<T> {
@@ -346,6 +401,8 @@ type Read<T> = Parsed<T> & Pick<Call, 'path' | 'query' | 'ofServer'> & { readonl
 type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path'> & { readonly body: Named };
 /** Every write concerns one model. */
 type Named = Readonly<Record<string, unknown>> & { readonly name: string };
+/** A call that is sent once. */
+type Once<T> = Parsed<T> & Pick<Call, 'method' | 'path' | 'query' | 'body'>;
 type OrderedSearch = Search & { readonly order: readonly string[]; readonly size: number };
 
 function json<T>(read: (value: unknown) => T): (answer: Answer) => T {
@@ -359,6 +416,10 @@ async function* once<T>(items: AsyncIterable<T>, keyOf: (item: T) => string): As
     if (!seen.has(key)) yield item;
     seen.add(key);
   }
+}
+
+function webhookPath(id: string): string {
+  return `${WEBHOOKS}/${encodeURIComponent(id)}`;
 }
 
 function isPassing(error: RegistryError): boolean {

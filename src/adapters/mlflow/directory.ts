@@ -4,15 +4,20 @@ import type { ModelRegistry } from '../../api/generated/types.ts';
 import type { RegistryEntry } from '../../domain/catalog.ts';
 import { canonicalJson } from '../../domain/digest.ts';
 import type { Registries, RegistryReference, ResolvedRegistry } from '../../reconcile/ports.ts';
+import { signingSecrets } from '../../runtime/hooks/keys.ts';
 import { KeyedMutex } from '../../runtime/limiter.ts';
 import type { ClientObserver } from './client.ts';
 import type { EnvironmentRegistry } from './environment.ts';
 import { RegistryError } from './errors.ts';
 import { MlflowRegistry } from './registry.ts';
 import type { Credentials, Tls } from './transport.ts';
+import { webhookName } from './webhook-plan.ts';
+import type { WebhookEvent, WebhookOptions } from './webhook.ts';
 
 export const OPERATOR_REGISTRY = 'default';
 const OPERATOR_TIMEOUT = 30_000;
+/** A webhook is looked after once in ten sweeps, within these bounds. */
+const WEBHOOK_PACE = { sweeps: 10, least: 10_000, most: 10 * 60_000 };
 
 /** Reads the keys of a secret; with an origin, only if the secret may be sent there. */
 export type SecretReader = (name: string, origin: string | undefined) => Promise<ReadonlyMap<string, string>>;
@@ -27,6 +32,13 @@ export interface DirectoryOptions {
   /** Names of the models of a registry that promotions manage now. */
   readonly managed: (address: string) => ReadonlySet<string>;
   readonly observe: (registry: string) => ClientObserver;
+  /** Whoever keeps the webhooks that registries declare; a one-shot command keeps none. */
+  readonly webhooks?: WebhookKeeping | undefined;
+}
+
+export interface WebhookKeeping {
+  readonly installation: string;
+  readonly told: (registry: string, event: WebhookEvent) => void;
 }
 
 /** A registry with its name. `document` is undefined for the operator's own. */
@@ -63,7 +75,7 @@ export class RegistryDirectory implements Registries {
         continue;
       }
       this.#listed.delete(key);
-      this.#retire(listed.registry);
+      this.#retire(listed.registry, leavesWebhook(listed, entry));
     }
     for (const [key, entry] of declared) {
       if (!this.#listed.has(key))
@@ -87,13 +99,15 @@ export class RegistryDirectory implements Registries {
   }
 
   async close(): Promise<void> {
-    for (const { registry } of this.list()) this.#retire(registry);
+    for (const { registry } of this.list()) this.#retire(registry, false);
     await Promise.all(this.#closing);
   }
 
   /** Its writes may end while its successor is at work already. */
-  #retire(registry: MlflowRegistry): void {
-    const closed = registry.close().finally(() => this.#closing.delete(closed));
+  #retire(registry: MlflowRegistry, withWebhook: boolean): void {
+    const closed = (withWebhook ? registry.retire() : registry.close()).finally(() =>
+      this.#closing.delete(closed),
+    );
     this.#closing.add(closed);
   }
 
@@ -151,8 +165,49 @@ export class RegistryDirectory implements Registries {
       managed: () => managed(address),
       writers: this.#writersOf(address),
       observer: observe(key),
+      webhook: this.#webhookOf(key, entry.document, sweepInterval),
     });
     return { key, uri, address, registry, entry, sweepInterval };
+  }
+
+  /** The registries whose declaration asks for a webhook. */
+  withWebhook(): Listed[] {
+    return this.list().filter(({ entry }) => entry?.document.spec.webhook !== undefined);
+  }
+
+  /**
+   * What signs the deliveries of a registry's webhook: the first is what MLflow is given, the others count too.
+   * @throws RegistryError that holds no secret
+   */
+  async webhookSecrets({ entry }: Listed): Promise<string[]> {
+    return entry === undefined ? [] : this.#webhookSecrets(entry.document);
+  }
+
+  async #webhookSecrets({ spec: { uri, webhook } }: ModelRegistry): Promise<string[]> {
+    if (webhook === undefined) return [];
+    const { name } = webhook.secretRef;
+    // The secret goes to the server and the server's events to the url: who made the secret has to agree to both.
+    const keys = await this.#secret(name, uri);
+    await this.#secret(name, webhook.url);
+    return asRefusal(() => signingSecrets(keys, name));
+  }
+
+  #webhookOf(key: string, document: ModelRegistry, sweepInterval: number): WebhookOptions | undefined {
+    const { webhooks } = this.#options;
+    if (webhooks === undefined) return undefined;
+    const { installation, told } = webhooks;
+    const { webhook } = document.spec;
+    const { sweeps, least, most } = WEBHOOK_PACE;
+    return {
+      name: webhookName(installation, key),
+      description: `Kept by modelpromotion (installation ${installation}) for ModelRegistry ${key}; changes by hand are undone.`,
+      declared: webhook && {
+        url: webhook.url,
+        secret: async () => (await this.#webhookSecrets(document))[0] ?? '',
+      },
+      pace: Math.min(most, Math.max(least, sweeps * sweepInterval)),
+      told: (event) => told(key, event),
+    };
   }
 
   async #credentials({ spec }: ModelRegistry): Promise<Credentials> {
@@ -174,17 +229,28 @@ export class RegistryDirectory implements Registries {
     throw new RegistryError('unauthorised', `secret ${spec.tls.caSecretRef.name} has no key ca.crt`);
   }
 
-  async #secret(name: string, uri?: string): Promise<ReadonlyMap<string, string>> {
-    try {
-      return await this.#options.readSecret(name, uri === undefined ? undefined : new URL(uri).origin);
-    } catch (error) {
-      throw new RegistryError(
-        'unauthorised',
-        error instanceof Error ? error.message : 'the secret cannot be read',
-        { cause: error },
-      );
-    }
+  #secret(name: string, uri?: string): Promise<ReadonlyMap<string, string>> {
+    return asRefusal(() =>
+      this.#options.readSecret(name, uri === undefined ? undefined : new URL(uri).origin),
+    );
   }
+}
+
+/** A secret that cannot be used is like a credential that is not accepted: a person must act. */
+async function asRefusal<T>(read: () => T | Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const words = error instanceof Error ? error.message : 'the secret cannot be read';
+    throw new RegistryError('unauthorised', words, { cause: error });
+  }
+}
+
+/** Whether a webhook of ours would stay behind on the server; the registry's successor there adopts it. */
+function leavesWebhook({ entry, address }: Listed, successor: RegistryEntry | undefined): boolean {
+  if (entry?.document.spec.webhook === undefined) return false;
+  const spec = successor?.document.spec;
+  return spec === undefined || addressOf(spec.uri, spec.workspace) !== address;
 }
 
 function unknownRegistry(registry: string): string {

@@ -15,6 +15,7 @@ import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
 import { Snapshot } from './snapshot.ts';
 import { readAll, readChanges, readLive, reasonOf, unknownFrom } from './sweep.ts';
+import { WebhookKeeper, type WebhookOptions, type WebhookState } from './webhook.ts';
 import { CLOSED, Transport, type Connections, type TransportOptions } from './transport.ts';
 
 /** Below this many managed models only they are read; above, reading the whole registry takes fewer requests. */
@@ -61,6 +62,8 @@ export interface RegistryHealth {
   readonly lastSweep: Sweep | undefined;
   /** Milliseconds since the epoch. */
   readonly lastFull: number | undefined;
+  /** Of our webhook; undefined when none is declared. */
+  readonly webhook: WebhookState | undefined;
 }
 
 export interface MlflowRegistryOptions extends TransportOptions {
@@ -74,6 +77,8 @@ export interface MlflowRegistryOptions extends TransportOptions {
   /** One for all who write to the same server, so that each model has one writer at a time. */
   readonly writers: KeyedMutex;
   readonly pages?: PageSizes;
+  /** Our webhook there; a one-shot command keeps none. */
+  readonly webhook?: WebhookOptions | undefined;
 }
 
 export class MlflowRegistry implements Registry {
@@ -81,6 +86,7 @@ export class MlflowRegistry implements Registry {
   readonly #transport: Transport;
   readonly #client: MlflowClient;
   readonly #batcher: ReadBatcher;
+  readonly #webhook: WebhookKeeper | undefined;
   readonly #closing = new AbortController();
   readonly #sweeps = new KeyedMutex();
   readonly #snapshot = new Snapshot();
@@ -107,6 +113,7 @@ export class MlflowRegistry implements Registry {
       readMany: (names) => this.#readMany(names),
       busy: () => this.#client.writesUnderWay > options.concurrency * WRITES_AHEAD,
     });
+    this.#webhook = options.webhook && new WebhookKeeper(this.#client, options.webhook);
   }
 
   get health(): RegistryHealth {
@@ -118,6 +125,7 @@ export class MlflowRegistry implements Registry {
       counts: this.#snapshot.counts,
       lastSweep: this.#lastSweep,
       lastFull: this.#full?.time,
+      webhook: this.#webhook?.state,
     };
   }
 
@@ -161,6 +169,12 @@ export class MlflowRegistry implements Registry {
     return this.#sweeps.run('', () => this.#sweep(signal));
   }
 
+  /** As `close`, for a registry that is declared no more: our webhook goes first. */
+  async retire(): Promise<void> {
+    await this.#webhook?.remove();
+    await this.close();
+  }
+
   /** Ends readings at once; writes that are under way may end. */
   async close(): Promise<void> {
     this.#closing.abort(new RegistryError('transient', CLOSED));
@@ -176,6 +190,7 @@ export class MlflowRegistry implements Registry {
       await this.#connected(ends, again);
       this.#lastSweep = await this.#look(ends);
       this.#note(undefined);
+      this.#webhook?.keep(this.#closing.signal);
       return this.#lastSweep;
     } catch (error) {
       signal.throwIfAborted();

@@ -31,6 +31,12 @@ export interface WireModel {
   latest_versions?: { version: string }[];
 }
 
+export interface WireWebhook {
+  webhook_id: string;
+  name: string;
+  last_updated_timestamp?: number;
+}
+
 export interface Page<T> {
   items: T[];
   next: string | undefined;
@@ -87,6 +93,12 @@ const model: JSONSchemaType<WireModel> = {
   },
 };
 
+const webhook: JSONSchemaType<WireWebhook> = {
+  type: 'object',
+  required: ['webhook_id', 'name'],
+  properties: { webhook_id: { type: 'string' }, name: { type: 'string' }, last_updated_timestamp: time },
+};
+
 /** Fields that we do not use are dropped: in bulk they are most of an answer. */
 const ajv = new Ajv({ removeAdditional: 'all' });
 
@@ -110,6 +122,38 @@ const modelPage = ajv.compile<{ registered_models?: WireModel[]; next_page_token
 const versionPage = ajv.compile<{ model_versions?: WireVersion[]; next_page_token?: string }>({
   type: 'object',
   properties: { model_versions: { type: 'array', items: version }, next_page_token: { type: 'string' } },
+});
+
+const webhookAnswer = ajv.compile<{ webhook: WireWebhook }>({
+  type: 'object',
+  required: ['webhook'],
+  properties: { webhook },
+});
+
+const webhookPage = ajv.compile<{ webhooks?: WireWebhook[]; next_page_token?: string }>({
+  type: 'object',
+  properties: { webhooks: { type: 'array', items: webhook }, next_page_token: { type: 'string' } },
+});
+
+interface WireDelivery {
+  success?: boolean;
+  response_status?: number;
+  error_message?: string;
+}
+
+const deliveryAnswer = ajv.compile<{ result: WireDelivery }>({
+  type: 'object',
+  required: ['result'],
+  properties: {
+    result: {
+      type: 'object',
+      properties: {
+        success: { type: 'boolean', nullable: true },
+        response_status: { type: 'number', nullable: true },
+        error_message: text,
+      },
+    },
+  },
 });
 
 const serverInfoAnswer = ajv.compile<{ workspaces_enabled?: boolean }>({
@@ -154,6 +198,24 @@ export function readModelPage(answer: unknown): Page<WireModel> {
 export function readVersionPage(answer: unknown): Page<WireVersion> {
   const page = checked(versionPage, answer);
   return { items: page.model_versions ?? [], next: nextToken(page) };
+}
+
+export function readWebhook(answer: unknown): WireWebhook {
+  return checked(webhookAnswer, answer).webhook;
+}
+
+export function readWebhookPage(answer: unknown): Page<WireWebhook> {
+  const page = checked(webhookPage, answer);
+  return { items: page.webhooks ?? [], next: nextToken(page) };
+}
+
+/** Why a delivery failed; undefined when it did not. */
+export function readDelivery(answer: unknown): string | undefined {
+  const { success, response_status: status, error_message: message } = checked(deliveryAnswer, answer).result;
+  if (success === true) return undefined;
+  return status === undefined
+    ? plainText(message ?? 'no reason given')
+    : `the answer there is HTTP ${status}`;
 }
 
 export function readServerInfo(answer: unknown): { workspaces: boolean } {

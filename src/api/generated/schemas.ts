@@ -608,6 +608,37 @@ export const modelRegistrySchema = {
           },
           "additionalProperties": false
         },
+        "webhook": {
+          "type": "object",
+          "required": [
+            "url",
+            "secretRef"
+          ],
+          "properties": {
+            "url": {
+              "type": "string",
+              "minLength": 1,
+              "maxLength": 500,
+              "pattern": "^https?://[^\\s@?#]+$"
+            },
+            "secretRef": {
+              "type": "object",
+              "required": [
+                "name"
+              ],
+              "properties": {
+                "name": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 253,
+                  "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+                }
+              },
+              "additionalProperties": false
+            }
+          },
+          "additionalProperties": false
+        },
         "sweepInterval": {
           "type": "string",
           "default": "60s",

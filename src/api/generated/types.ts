@@ -234,6 +234,15 @@ export interface ModelRegistrySpec {
     /** A Secret of the same namespace, with the key `token` or the keys `username` and `password` for credentials, `ca.crt` for trust. Outside Kubernetes a folder of --secrets-dir, whose key `origins` lists where it may be used. */
     readonly caSecretRef: SecretRef;
   };
+  /** A webhook in MLflow that the controller makes and keeps, so that MLflow tells of changes as they happen. None when absent; one of ours is then removed. */
+  readonly webhook?: {
+    /** Where MLflow reaches the controller's /hooks/mlflow. No user name, password, query or fragment. MLflow wants https and a public address unless it is told otherwise. */
+    readonly url: string;
+    /** A Secret of the same namespace whose key `token` signs what MLflow sends, one secret a line; MLflow gets the first, all are accepted. Outside Kubernetes a folder of --secrets-dir, whose key `origins` lists the origins of both the registry and the url. */
+    readonly secretRef: {
+      readonly name: string;
+    };
+  };
   /** How often the registry is looked at, as a Go duration; at least 1s. */
   readonly sweepInterval: string;
   readonly limits: RegistryLimits;
@@ -267,6 +276,8 @@ export interface ModelRegistryStatus {
   readonly counts?: RegistryCounts;
   /** The last look at the registry. */
   readonly lastSweep?: SweepStatus;
+  /** When a signed hint last asked for a look at this registry. */
+  readonly lastHint?: string;
 }
 
 /** An MLflow Model Registry, how to reach it and who may refer to it. */

@@ -9,6 +9,7 @@ import type { MlflowRegistry, Sweep } from '../../adapters/mlflow/registry.ts';
 import type { Next } from '../../domain/outcome.ts';
 import type { Engine } from '../../reconcile/engine.ts';
 import { SourceError, type Source } from '../../reconcile/ports.ts';
+import { Bell } from '../../runtime/bell.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { WorkQueue } from '../../runtime/queue.ts';
 import { backoff, jitter, sleep } from '../../runtime/time.ts';
@@ -19,6 +20,8 @@ import type { StatusWriter } from './status-writer.ts';
 const DRAIN = 20_000;
 const SOURCE_RETRY = { base: 1_000, max: 60_000 };
 const SWEEP_RETRY = { base: 1_000, max: 15_000 };
+/** Sweeps that hints ask for are this far apart, and take no more than this share of the time. */
+const HINTED_SWEEPS = { gap: 1_000, share: 0.05 };
 
 export interface ControllerOptions {
   readonly engine: Engine;
@@ -53,8 +56,9 @@ export class Controller {
   readonly #options: ControllerOptions;
   readonly #sweeps = new Map<
     string,
-    { registry: MlflowRegistry; stop: AbortController; done: Promise<void> }
+    { registry: MlflowRegistry; bell: Bell; stop: AbortController; done: Promise<void> }
   >();
+  readonly #sourceBell = new Bell();
   /** Files of the status branch that the first listing is to be held against: what it no longer knows goes. */
   #remembered: readonly string[] = [];
   #source: SourceState = { lastRead: undefined, failure: undefined, listed: false };
@@ -65,6 +69,16 @@ export class Controller {
 
   get source(): SourceState {
     return this.#source;
+  }
+
+  /** Has the source looked at now, or once more when that is going on already. */
+  pollNow(): void {
+    this.#sourceBell.ring();
+  }
+
+  /** Has a registry looked at as soon as its pace allows. */
+  sweepSoon(registry: string): void {
+    this.#sweeps.get(registry)?.bell.ring();
   }
 
   /** Runs until the signal aborts, then finishes what has begun. */
@@ -114,7 +128,7 @@ export class Controller {
       failures = (await this.#poll(stop)) ? 0 : failures + 1;
       const wait =
         failures === 0 ? jitter(pollInterval) : Math.max(pollInterval, backoff(failures, SOURCE_RETRY));
-      await sleep(wait, stop);
+      await this.#sourceBell.wait(wait, 0, stop);
     }
   }
 
@@ -189,14 +203,14 @@ export class Controller {
     }
     for (const one of listed) {
       if (this.#sweeps.has(one.key)) continue;
-      const stop = new AbortController();
-      const done = this.#sweep(one, stop.signal);
-      this.#sweeps.set(one.key, { registry: one.registry, stop, done });
+      const [stop, bell] = [new AbortController(), new Bell()];
+      const done = this.#sweep(one, bell, stop.signal);
+      this.#sweeps.set(one.key, { registry: one.registry, bell, stop, done });
     }
   }
 
   /** Looks at one registry again and again, and wakes the promotions that its changes concern. */
-  async #sweep(listed: Listed, signal: AbortSignal): Promise<void> {
+  async #sweep(listed: Listed, bell: Bell, signal: AbortSignal): Promise<void> {
     const { engine, queue } = this.#options;
     let failures = 0;
     for (let known = false; !signal.aborted;) {
@@ -209,8 +223,9 @@ export class Controller {
       known ||= sweep !== undefined;
       failures = sweep === undefined ? failures + 1 : 0;
       const { sweepInterval } = listed;
-      await sleep(
+      await bell.wait(
         failures === 0 ? jitter(sweepInterval) : Math.min(sweepInterval, backoff(failures, SWEEP_RETRY)),
+        Math.max(HINTED_SWEEPS.gap, (sweep?.duration ?? 0) / HINTED_SWEEPS.share),
         signal,
       );
     }

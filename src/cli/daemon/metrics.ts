@@ -2,7 +2,9 @@
 import type { ClientObserver } from '../../adapters/mlflow/client.ts';
 import type { Observer } from '../../reconcile/ports.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { Result } from '../../runtime/hooks/receiver.ts';
 import { Metrics } from '../../runtime/metrics.ts';
+import { HOOKS, type Hook } from './hooks.ts';
 
 const RESULTS = ['ready', 'waiting', 'stalled'] as const;
 const ACTIONS = ['Transition', 'SetAlias', 'DeleteAlias', 'SetTag', 'SetDescription'] as const;
@@ -10,7 +12,9 @@ const CAUSES = ['Promotion', 'Drift', 'Release'] as const;
 const CALLS = [
   'probe', 'server-info', 'get-model', 'get-version', 'search-models', 'search-versions', 'transition', 'set-alias',
   'delete-alias', 'set-version-tag', 'set-model-tag', 'delete-model-tag', 'set-description',
+  'list-webhooks', 'create-webhook', 'update-webhook', 'delete-webhook', 'test-webhook',
 ] as const; // prettier-ignore
+const HINT_RESULTS = ['accepted', 'ignored', 'replayed', 'refused', 'limited'] as const satisfies Result[];
 const CALL_RESULTS = ['ok', 'permanent', 'transient', 'throttled', 'unauthorised', 'cancelled'] as const;
 
 export interface Gauges {
@@ -29,6 +33,7 @@ export interface ControllerMetrics {
   readonly registry: ClientObserver;
   polled(result: 'changed' | 'unchanged' | 'failed', seconds: number): void;
   statusWritten(result: 'ok' | 'failed'): void;
+  readonly hinted: (kind: Hook, result: Result) => void;
   gauges(read: Gauges): void;
   render(): Promise<string>;
 }
@@ -64,6 +69,10 @@ export function controllerMetrics(): ControllerMetrics {
   const writes = metrics.counter('modelpromotion_status_writes_total', 'Commits to the status branch', {
     result: ['ok', 'failed'],
   });
+  const hints = metrics.counter('modelpromotion_hints_total', 'Requests to the hooks', {
+    kind: HOOKS,
+    result: HINT_RESULTS,
+  });
   return {
     observer: {
       reconciled: (result, seconds) => {
@@ -83,6 +92,7 @@ export function controllerMetrics(): ControllerMetrics {
       pollTime.observe(seconds);
     },
     statusWritten: (result) => writes.inc({ result }),
+    hinted: (kind, result) => hints.inc({ kind, result }),
     gauges: (read) => registerGauges(metrics, read),
     render: () => metrics.render(),
   };

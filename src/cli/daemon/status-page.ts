@@ -3,6 +3,7 @@ import { timestamp } from '../../api/timestamp.ts';
 import type { RegistryDirectory } from '../../adapters/mlflow/directory.ts';
 import type { Engine } from '../../reconcile/engine.ts';
 import type { Controller } from './controller.ts';
+import type { Hints } from './hints.ts';
 import { registryDocument } from './registry-status.ts';
 
 export type StatusPage = ReturnType<typeof statusPage>;
@@ -14,25 +15,38 @@ export interface Shown {
   readonly engine: Engine;
   readonly directory: RegistryDirectory;
   readonly controller: Controller;
+  readonly hints: Hints;
 }
 
-export function statusPage({ installation, description, engine, directory, controller }: Shown, now: number) {
+export function statusPage(
+  { installation, description, engine, directory, controller, hints }: Shown,
+  now: number,
+) {
   const { catalog } = engine;
   const { lastRead, failure } = controller.source;
+  const lastHint = hints.lastOfSource;
   return {
     installation,
     source: {
       description,
       ...(catalog.revision === undefined ? {} : { revision: catalog.revision }),
       ...(lastRead === undefined ? {} : { lastRead: timestamp(lastRead) }),
+      ...(lastHint === undefined ? {} : { lastHint: timestamp(lastHint) }),
       ...(catalog.held === undefined ? {} : { held: catalog.held }),
       ...(failure === undefined ? {} : { failure }),
       ignored: catalog.ignored,
       problems: catalog.problems,
     },
-    registries: directory
-      .list()
-      .map((listed) => registryDocument(listed, engine.keysOf(listed.address).length, now)),
+    registries: directory.list().map((listed) =>
+      registryDocument(
+        listed,
+        {
+          promotions: engine.keysOf(listed.address).length,
+          lastHint: hints.lastOf(listed.key),
+        },
+        now,
+      ),
+    ),
     promotions: engine.keys().flatMap((key) => engine.document(key) ?? []),
   };
 }

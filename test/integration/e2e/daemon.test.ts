@@ -52,6 +52,7 @@ describe('the daemon', () => {
       'modelpromotion_promotions{ready="True"} 1',
       'modelpromotion_promotions{ready="Suspended"} 0',
       'modelpromotion_registry_ready{registry="default"} 1',
+      'modelpromotion_hints_total{kind="mlflow",result="limited"} 0',
       'modelpromotion_queue_depth 0',
     ]) {
       expect(text.split('\n')).toContain(series);

@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Credentials } from '../../../src/adapters/mlflow/transport.ts';
+import type { WebhookEvent } from '../../../src/adapters/mlflow/webhook.ts';
 import { startMlflow, type MlflowServer } from '../../../src/cli/quickstart/mlflow.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { openRegistry, plain, soon, sweptRegistry, write, type World } from './world.ts';
@@ -104,6 +105,27 @@ describe('an MLflow with passwords', () => {
     }
     const mark = { version: undefined, key: 'modelpromotion.dev/owner/stage/Production', value: 'us' };
     await expect(registry.mark(name, mark, soon())).rejects.toMatchObject({ reason: 'AccessDenied' });
+  });
+
+  it('keeps no webhook for who is no administrator; that is told once, and reading goes on', async () => {
+    const told: WebhookEvent[] = [];
+    const { registry } = openRegistry(server.url, [name], {
+      credentials: () => Promise.resolve({ kind: 'basic', ...READER }),
+      webhook: {
+        name: 'ours',
+        description: '',
+        declared: { url: 'https://example.com/hooks/mlflow', secret: () => Promise.resolve('s'.repeat(16)) },
+        pace: 0,
+        told: (event) => told.push(event),
+      },
+    });
+    for (let sweep = 0; sweep < 2; sweep += 1) {
+      expect(await registry.sweep(soon())).toBeDefined();
+      await vi.waitFor(() => expect(registry.health.webhook).toMatchObject({ kind: 'refused' }), 60_000);
+    }
+    const detail = 'MLflow lets only its administrators see and keep webhooks (403)';
+    expect(told).toEqual([{ kind: 'failed', detail }]);
+    expect(registry.health.failure).toBeUndefined();
   });
 
   it('hides models: one that we may not see is refused, not absent, and one that is not there is absent', async () => {

@@ -235,12 +235,28 @@ describe('CEL in the CRD and our own rules agree on a ModelRegistry', () => {
 
   it.each([
     { spec: 'an address alone', fields: { uri } },
+    {
+      spec: 'a webhook with a secret of its own',
+      fields: {
+        uri,
+        auth: { secretRef: { name: 'mlflow' } },
+        webhook: { url: 'https://hooks.example.com/hooks/mlflow', secretRef: { name: 'hooks' } },
+      },
+    },
     { spec: 'both durations', fields: { uri, sweepInterval: '1m', limits: { requestTimeout: '1s' } } },
   ])('that is valid: $spec', ({ fields }) => {
     expect(verdicts('ModelRegistry', fields)).toEqual({ cel: [], rules: [] });
   });
 
   it.each([
+    {
+      spec: 'a webhook with the secret of the credentials',
+      fields: {
+        uri,
+        auth: { secretRef: { name: 'mlflow' } },
+        webhook: { url: 'https://hooks.example.com/hooks/mlflow', secretRef: { name: 'mlflow' } },
+      },
+    },
     { spec: 'a sweep below a second', fields: { uri, sweepInterval: '10ms' } },
     { spec: 'a timeout of a month', fields: { uri, limits: { requestTimeout: '720h' } } },
   ])('that is not: $spec', ({ fields }) => {

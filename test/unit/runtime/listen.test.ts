@@ -32,10 +32,10 @@ describe('an address to listen on', () => {
 
 describe('the server', () => {
   it('answers its paths by GET and HEAD, and nothing else', async () => {
-    const server = await serve('127.0.0.1:0', {
-      '/healthz': () => text(200, 'ok\n'),
-      '/broken': () => Promise.reject(new Error('a detail that is nobody’s business')),
-    });
+    const server = await serve('127.0.0.1:0', () => ({
+      '/healthz': { get: () => text(200, 'ok\n') },
+      '/broken': { get: () => Promise.reject(new Error('a detail that is nobody’s business')) },
+    }));
     const ask = async (path: string, method = 'GET'): Promise<[number, string]> => {
       const response = await fetch(`${server.url}${path}`, { method });
       return [response.status, await response.text()];
@@ -52,9 +52,9 @@ describe('the server', () => {
   });
 
   it('says what to do when the port is in use', async () => {
-    const server = await serve('127.0.0.1:0', {});
+    const server = await serve('127.0.0.1:0', () => ({}));
     const listen = new URL(server.url).host;
-    await expect(serve(listen, {})).rejects.toThrow(
+    await expect(serve(listen, () => ({}))).rejects.toThrow(
       `cannot listen on ${listen}: the port is in use; choose another with --listen`,
     );
     await server.close();
