@@ -3,28 +3,33 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type FileResult, parseFile } from '../api/documents.ts';
 import { MAX_FILES, MAX_TOTAL_BYTES } from '../api/manifest-files.ts';
 import { SourceError } from '../reconcile/ports.ts';
-
-export interface ManifestFile {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
+import { type ManifestFile, ParserThread } from './parser-thread.ts';
 
 /** How long other work may have to wait for the parser. */
 const SLICE_MS = 25;
 
-/** Parses in the order given, letting other work go first every few milliseconds. */
+/** The worst 16 KiB take about as long as a slice, the worst 1 MiB takes seconds. */
+const LARGE_BYTES = 16 * 1024;
+
+/**
+ * Parses in the order given, letting other work go first every few milliseconds. A large file could take longer
+ * than that, and goes to a thread of its own.
+ */
 export async function parseFiles<File extends ManifestFile>(
   files: readonly File[],
   signal: AbortSignal,
 ): Promise<[File, FileResult][]> {
   const results: [File, FileResult][] = [];
+  await using thread = new ParserThread();
   let sliceEnd = performance.now() + SLICE_MS;
   for (const file of files) {
     if (performance.now() > sliceEnd) {
       await nextTurn(undefined, { signal });
       sliceEnd = performance.now() + SLICE_MS;
     }
-    results.push([file, parseFile(file.name, file.bytes)]);
+    const isLarge = file.bytes.length > LARGE_BYTES;
+    const result = isLarge ? await thread.parse(file, signal) : parseFile(file.name, file.bytes);
+    results.push([file, 'refusal' in result ? unreadable(file.name, result.refusal) : result]);
   }
   return results;
 }

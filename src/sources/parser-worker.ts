@@ -1,0 +1,8 @@
+/** What runs in the thread of `ParserThread`: one answer for each file, in order. */
+import { parentPort } from 'node:worker_threads';
+import { parseFile } from '../api/documents.ts';
+import type { ManifestFile } from './parser-thread.ts';
+
+parentPort?.on('message', ({ name, bytes }: ManifestFile) => {
+  parentPort?.postMessage(parseFile(name, bytes));
+});
