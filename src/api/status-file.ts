@@ -26,7 +26,9 @@ export function readStatusFile(path: string, text: string): StatusFile | undefin
   const stored = toObject(text);
   const metadata = stored?.['metadata'];
   if (stored?.['kind'] !== 'ModelPromotion' || !isFields(metadata)) return undefined;
-  const key = `${String(metadata['namespace'])}/${String(metadata['name'])}`;
+  const { namespace, name } = metadata;
+  if (typeof namespace !== 'string' || typeof name !== 'string') return undefined;
+  const key = `${namespace}/${name}`;
   return path === statusPath(key) ? { key, document: toDocument(path, stored, metadata) } : undefined;
 }
 

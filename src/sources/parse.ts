@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type FileResult, parseFile } from '../api/documents.ts';
 import { MAX_FILES, MAX_TOTAL_BYTES } from '../api/manifest-files.ts';
+import { clip } from '../api/quote.ts';
 import { SourceError } from '../reconcile/ports.ts';
 import { type ManifestFile, ParserThread } from './parser-thread.ts';
 
@@ -27,11 +28,21 @@ export async function parseFiles<File extends ManifestFile>(
       await nextTurn(undefined, { signal });
       sliceEnd = performance.now() + SLICE_MS;
     }
-    const isLarge = file.bytes.length > LARGE_BYTES;
-    const result = isLarge ? await thread.parse(file, signal) : parseFile(file.name, file.bytes);
-    results.push([file, 'refusal' in result ? unreadable(file.name, result.refusal) : result]);
+    results.push([file, await parse(file, thread, signal)]);
   }
   return results;
+}
+
+/** A mistake of ours in reading one file must not keep all others from being read. */
+async function parse(file: ManifestFile, thread: ParserThread, signal: AbortSignal): Promise<FileResult> {
+  try {
+    if (file.bytes.length <= LARGE_BYTES) return parseFile(file.name, file.bytes);
+    const result = await thread.parse(file, signal);
+    return 'refusal' in result ? unreadable(file.name, result.refusal) : result;
+  } catch (error) {
+    signal.throwIfAborted();
+    return unreadable(file.name, `reading it failed; please report this: ${clip(String(error), 200)}`);
+  }
 }
 
 /** A file of which nothing could be read, and why. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseFile, type FileResult } from '../../../src/api/documents.ts';
+import { readStatusFile } from '../../../src/api/status-file.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -65,6 +66,16 @@ it('adds nothing to Object.prototype', () => {
   expect({}).not.toHaveProperty('polluted');
 });
 
+it.each(['{ toString: 1 }', '[[{ toString: 1 }]]', '{ valueOf: 1, toJSON: 1 }', '.nan', '{ length: 9e99 }'])(
+  'answers where a word belongs and %s stands, which no text can be made of',
+  (odd) => {
+    const { problems } = parse(
+      manifest.replace('  stages', `  drift: ${odd}\n  stages`).replace('Staging', odd),
+    );
+    expect(problems.map(({ path }) => path)).toEqual(['spec.drift', 'spec.stages[0].name']);
+  },
+);
+
 /** That the time grows no faster than the file is for `npm run fuzz` to find out. */
 describe('of 1 MiB of a hostile shape, a bounded number of short problems is told', () => {
   it.each([
@@ -90,4 +101,9 @@ describe('of 1 MiB of a hostile shape, a bounded number of short problems is tol
     expect(problems.length).toBeLessThanOrEqual(101);
     expect(problems.every(({ message }) => message.length < 400)).toBe(true);
   });
+});
+
+it('takes back no status whose name is no text', () => {
+  const text = manifest.replace('{ name: churn }', '{ name: churn, namespace: { toString: 1 } }');
+  expect(readStatusFile('[object Object]/churn.yaml', text)).toBeUndefined();
 });
