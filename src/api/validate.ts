@@ -119,9 +119,9 @@ function inWords(error: ErrorObject, source: string | undefined): string {
     case 'enum':
       return notOneOf(data, schema['enum']);
     case 'pattern':
-      return isNot(quote(String(data)), schema['pattern']);
+      return isNot(nameOf(data), schema['pattern']);
     case 'not':
-      return `${quote(String(data))} is ${patternInWords(schema['not'].pattern)}`;
+      return `${nameOf(data)} is ${patternInWords(schema['not'].pattern)}`;
     case 'minLength':
       return 'must not be empty';
     case 'maxLength':

@@ -18,7 +18,7 @@ export interface FuzzSpec<T> extends Omit<Fuzz, 'property' | 'name'> {
 
 export function fuzz<T>(name: string, { input, holds, ...rest }: FuzzSpec<T>): Fuzz {
   const property = fc.asyncProperty(input, async (one) => holds(one));
-  return { name, ...rest, property: property as fc.IAsyncProperty<unknown> };
+  return { name, ...rest, property };
 }
 
 /** Throws unless the condition holds; the detail is shown. */

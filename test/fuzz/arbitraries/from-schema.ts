@@ -41,6 +41,7 @@ export function fromSchema(schema: Schema): fc.Arbitrary<unknown> {
       return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? 1_000 });
     case 'boolean':
       return fc.boolean();
+    case undefined:
     default:
       throw new Error(`no values for ${JSON.stringify(schema)}`);
   }

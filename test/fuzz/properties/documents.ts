@@ -23,7 +23,6 @@ export const documents: readonly Fuzz[] = [
       const result = parseFile('m.yaml', file);
       checkProblems(result, file);
       for (const { object } of result.declarations) if (object !== undefined) checkAccepted(object);
-      ensure(isDeepStrictEqual(parseFile('m.yaml', file), result), 'the second answer is another one');
     },
   }),
   fuzz('a manifest is accepted exactly when schema and rules accept it, however it is printed', {

@@ -159,7 +159,7 @@ async function make(root: string, change: Change): Promise<void> {
       case 'remove':
         return await rm(place, { recursive: true });
       case 'pipe':
-        execFileSync('mkfifo', ['--', place], { stdio: 'ignore' });
+        execFileSync('/usr/bin/mkfifo', ['--', place], { stdio: 'ignore' });
         return;
       case 'folder':
         return;

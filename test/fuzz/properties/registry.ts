@@ -96,7 +96,7 @@ const readers: readonly ((json: unknown) => void)[] = [
 const body = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 80 }),
   fc.constantFrom('<html>\u{1b}[2J</html>', '3.17.2', '{"a":', 'null', '\u{feff}{}'),
-  fc.nat(20_000).map((length) => '<'.repeat(length)),
+  fc.nat(400).map((length) => '<'.repeat(length)),
 );
 
 const markText = fc.oneof(

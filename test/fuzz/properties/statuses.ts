@@ -6,12 +6,12 @@ import { readStatusFile, statusPath } from '../../../src/api/status-file.ts';
 import { toYaml } from '../../../src/api/yaml.ts';
 import { aModel } from '../../support/builders.ts';
 import { MemoryRegistry } from '../../support/memory-registry.ts';
-import { fromSchema, type Schema } from '../arbitraries/from-schema.ts';
+import { fromSchema } from '../arbitraries/from-schema.ts';
 import { edits, soundPromotion, withEdits } from '../arbitraries/manifests.ts';
 import { anEngine, live } from '../engine-home.ts';
 import { ensure, fuzz, type Fuzz } from '../fuzz.ts';
 
-const status = fromSchema(modelPromotionStatusSchema as Schema);
+const status = fromSchema(modelPromotionStatusSchema);
 
 const stored = fc
   .tuple(soundPromotion, status, fc.nat(9), fc.oneof(fc.constant([]), edits))

@@ -72,7 +72,11 @@ it.each(['{ toString: 1 }', '[[{ toString: 1 }]]', '{ valueOf: 1, toJSON: 1 }', 
     const { problems } = parse(
       manifest.replace('  stages', `  drift: ${odd}\n  stages`).replace('Staging', odd),
     );
-    expect(problems.map(({ path }) => path)).toEqual(['spec.drift', 'spec.stages[0].name']);
+    expect(problems.map(({ path }) => path)).toEqual([
+      'spec.drift',
+      'spec.stages[0].name',
+      'spec.aliases[0].name',
+    ]);
   },
 );
 
