@@ -147,17 +147,17 @@ const TIMES = 4;
 /** Quadratic time takes 16 times as long. What is in between is the garbage collector and a busy machine. */
 const MOST = 6;
 
-export const GROWTH = 'time grows with the size of a file';
+export const shapeNames: readonly string[] = Object.keys(shapes);
 
-/** The shapes whose time grows faster than their size, in words. */
-export function* fastGrowing(): Generator<string> {
-  for (const [name, shape] of Object.entries(shapes)) {
-    const [small, large] = [shape(SMALL), shape(SMALL * TIMES)].map((text) => new TextEncoder().encode(text));
-    let ratio = Infinity;
-    for (let attempt = 0; attempt < 4 && ratio > MOST; attempt += 1)
-      ratio = Math.min(ratio, cost(large) / cost(small));
-    if (ratio > MOST) yield `${name}: ${TIMES} times as much takes ${ratio.toFixed(1)} times as long`;
-  }
+/** What is wrong when the time of a shape grows faster than its size. */
+export function growthOf(name: string): string | undefined {
+  const shape = shapes[name];
+  if (shape === undefined) return `there is no shape ${name}`;
+  const [small, large] = [SMALL, SMALL * TIMES].map((size) => new TextEncoder().encode(shape(size)));
+  let ratio = Infinity;
+  for (let attempt = 0; attempt < 4 && ratio > MOST; attempt += 1)
+    ratio = Math.min(ratio, cost(large) / cost(small));
+  return ratio > MOST ? `${TIMES} times as much takes ${ratio.toFixed(1)} times as long` : undefined;
 }
 
 /** Milliseconds of processor time, and one more so that next to nothing has no ratio. */

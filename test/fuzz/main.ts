@@ -9,7 +9,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { GROWTH } from './growth.ts';
+import { shapeNames } from './growth.ts';
 import { everything } from './properties/index.ts';
 import type { Batch, BatchResult } from './shard.ts';
 
@@ -34,9 +34,10 @@ const TOLD_EVERY_MS = 10_000;
 const seed = Number(given.seed);
 const targets = everything.filter(({ name }) => name.includes(given.only));
 
-/** Batches without an end: each target in proportion to its weight, each batch with a seed of its own. */
+/** The hostile shapes first, then batches without an end: each target in proportion to its weight, each batch with a seed of its own. */
 function* batches(): Generator<Batch> {
-  if (GROWTH.includes(given.only)) yield { name: GROWTH, seed, runs: 0 };
+  for (const name of shapeNames) if (name.includes(given.only)) yield { name, seed, runs: 0 };
+  if (targets.length === 0) return;
   const done = new Map(targets.map(({ name }) => [name, 0]));
   for (let index = 0; ; index += 1) {
     const share = (target: (typeof targets)[number]): number => (done.get(target.name) ?? 0) / target.weight;
@@ -56,7 +57,8 @@ async function work(
   const child = fork(new URL('./shard.ts', import.meta.url), { execArgv: ['--expose-gc'] });
   try {
     while (!isOver()) {
-      const { value: batch } = queue.next() as IteratorYieldResult<Batch>;
+      const { value: batch, done } = queue.next();
+      if (done === true) return undefined;
       const { failure } = await ask(child, batch);
       if (failure !== undefined) return failure;
       onDone(batch.runs);

@@ -1,6 +1,6 @@
 /** One process of the long run: takes a batch, tries its inputs, and answers with what broke. */
 import * as fc from 'fast-check';
-import { fastGrowing, GROWTH } from './growth.ts';
+import { growthOf, shapeNames } from './growth.ts';
 import { everything } from './properties/index.ts';
 
 export interface Batch {
@@ -27,9 +27,9 @@ let settled: number | undefined;
 let count = 0;
 
 async function tryAll(batch: Batch): Promise<BatchResult> {
-  if (batch.name !== GROWTH) return tryInputs(batch);
-  for (const grown of fastGrowing()) return { failure: grown };
-  return {};
+  if (!shapeNames.includes(batch.name)) return tryInputs(batch);
+  const failure = growthOf(batch.name);
+  return failure === undefined ? {} : { failure: `${batch.name}: ${failure}` };
 }
 
 async function tryInputs({ name, seed, runs, path }: Batch): Promise<BatchResult> {
@@ -44,14 +44,25 @@ async function tryInputs({ name, seed, runs, path }: Batch): Promise<BatchResult
     ...(path !== undefined && { path, endOnFailure: true }),
   });
   const again = `npm run fuzz -- --only ${JSON.stringify(name)} --seed ${seed}`;
-  if (details.failed) {
-    const replay = `${again} --path ${details.counterexamplePath}`;
-    return { failure: `${fc.defaultReportMessage(details)}\n\nTo see it again:\n${replay}` };
-  }
+  if (details.failed)
+    return {
+      failure: `${report(details)}\n\nTo see it again:\n${again} --path ${details.counterexamplePath}`,
+    };
   const { user, system } = process.cpuUsage(start);
   const each = (user + system) / 1_000 / runs;
   if (each > MOST_MS) return { failure: `${name}: ${each.toFixed(0)} ms an input\n${again} --runs ${runs}` };
   return checkMemory(again);
+}
+
+/** What fast-check says, where it was thrown, and a file as text. */
+function report(details: fc.RunDetails<unknown>): string {
+  const { counterexample, errorInstance } = details;
+  const file = Array.isArray(counterexample) ? (counterexample[0] as unknown) : undefined;
+  return [
+    fc.defaultReportMessage(details),
+    errorInstance instanceof Error ? errorInstance.stack : '',
+    file instanceof Uint8Array ? `As text: ${JSON.stringify(Buffer.from(file).toString())}` : '',
+  ].join('\n');
 }
 
 function checkMemory(again: string): BatchResult {

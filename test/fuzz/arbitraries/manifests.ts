@@ -101,6 +101,14 @@ const oddScalar: fc.Arbitrary<unknown> = fc.oneof(
 
 const oddValue: fc.Arbitrary<unknown> = fc.oneof(
   oddScalar,
+  fc.constantFrom<unknown>(
+    {},
+    [],
+    { toString: null },
+    [{ toString: 1 }],
+    { length: -1 },
+    { valueOf: 0, toJSON: 0 },
+  ),
   fc.array(oddScalar, { maxLength: 4 }),
   fc.dictionary(oddKey, oddScalar, { maxKeys: 3 }),
   fc.integer({ min: 1, max: 120 }).map(deep),
