@@ -7,7 +7,14 @@ export default defineConfig({
   test: {
     root,
     projects: [
-      { root, test: { name: 'unit', root, include: ['test/unit/**/*.test.ts', 'test/golden/**/*.test.ts'] } },
+      {
+        root,
+        test: {
+          name: 'unit',
+          root,
+          include: ['test/unit/**/*.test.ts', 'test/golden/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
+        },
+      },
       {
         root,
         test: {

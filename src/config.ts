@@ -3,6 +3,7 @@
  * read this table, and this is the one file that reads the environment. All mistakes are reported together.
  */
 import { parseDuration } from './api/duration.ts';
+import { clip, quote } from './api/quote.ts';
 
 interface OptionBase {
   readonly help: string;
@@ -282,7 +283,7 @@ function parse(option: Option, text: string): string | number | boolean | Mistak
     case 'choice':
       return option.choices.includes(text)
         ? text
-        : new Mistake(`${JSON.stringify(text)} is not one of ${option.choices.join(', ')}`);
+        : new Mistake(`${quote(text)} is not one of ${option.choices.join(', ')}`);
     default:
       return option satisfies never;
   }
@@ -291,22 +292,22 @@ function parse(option: Option, text: string): string | number | boolean | Mistak
 function parseSwitch(text: string): boolean | Mistake {
   if (['true', '1', 'yes'].includes(text.toLowerCase())) return true;
   if (['false', '0', 'no'].includes(text.toLowerCase())) return false;
-  return new Mistake(`${JSON.stringify(text)} is neither true nor false`);
+  return new Mistake(`${quote(text)} is neither true nor false`);
 }
 
 function parseInteger(text: string, { least, most }: { least: number; most: number }): number | Mistake {
   const value = Number(text);
   return /^\d+$/.test(text) && value >= least && value <= most
     ? value
-    : new Mistake(`${JSON.stringify(text)} is not a whole number from ${least} to ${most}`);
+    : new Mistake(`${quote(text)} is not a whole number from ${least} to ${most}`);
 }
 
 function parseDurationOption(text: string, least = '0s'): number | Mistake {
   try {
     const ms = parseDuration(text);
-    if (ms < parseDuration(least)) return new Mistake(`${text} is shorter than ${least}`);
-    return ms <= parseDuration('576h') ? ms : new Mistake(`${text} is longer than 576h`);
+    if (ms < parseDuration(least)) return new Mistake(`${clip(text)} is shorter than ${least}`);
+    return ms <= parseDuration('576h') ? ms : new Mistake(`${clip(text)} is longer than 576h`);
   } catch {
-    return new Mistake(`${JSON.stringify(text)} is not a duration; write 30s, 5m or 1h30m`);
+    return new Mistake(`${quote(text)} is not a duration; write 30s, 5m or 1h30m`);
   }
 }

@@ -32,6 +32,8 @@ export interface Declaration {
 
 /** Problems that are told of one file; the rest are counted. */
 export const mostProblems = 100;
+/** Problems that are looked at before the first ones are told: several may be one mistake, or stand before others. */
+const mostKept = 10 * mostProblems;
 
 /**
  * Reads all manifests of a file. Whatever the bytes, it never throws and takes time in proportion to their number.
@@ -45,6 +47,11 @@ export function parseFile(file: string, bytes: Uint8Array): FileResult {
   return reader.result();
 }
 
+/** Objects that one source may hold. */
+export const mostObjects = 50_000;
+/** Problems that are told of one revision in full. From there on, those of a file become one. */
+export const mostProblemsInAll = 10_000;
+
 /**
  * Joins the files of a revision, in path order. Of two manifests with one kind, namespace and name only the
  * first counts, even when something is wrong with it; the second becomes a problem.
@@ -56,16 +63,21 @@ export function combine(files: readonly FileResult[], revision: string): Listing
   const problems: Problem[] = [];
   for (const { declarations, problems: own } of inOrder) {
     const repeated: Problem[] = [];
+    let beyond: Location | undefined;
     for (const declaration of declarations) {
       const key = keyOf(declaration.identity);
       const earlier = first.get(key);
       if (earlier) repeated.push(declaredTwice(declaration, earlier));
       else {
         first.set(key, declaration);
-        if (declaration.object) objects.push({ object: declaration.object, location: declaration.location });
+        if (!declaration.object) continue;
+        if (objects.length < mostObjects)
+          objects.push({ object: declaration.object, location: declaration.location });
+        else beyond ??= declaration.location;
       }
     }
-    problems.push(...[...own, ...repeated].sort(byPlace));
+    const told = [...own, ...repeated, ...(beyond ? [tooMany(beyond)] : [])].sort(byPlace);
+    problems.push(...(problems.length + told.length > mostProblemsInAll ? inShort(told) : told));
   }
   return {
     revision,
@@ -80,6 +92,19 @@ export function combine(files: readonly FileResult[], revision: string): Listing
   };
 }
 
+function tooMany(place: Location): Problem {
+  const most = mostObjects.toLocaleString('en');
+  return { ...place, path: '', message: `more than ${most} objects in one source; the rest is not read` };
+}
+
+/** One problem for all of a file, without an object: it casts doubt on every one that the file may hold. */
+function inShort(problems: readonly Problem[]): readonly Problem[] {
+  const [first, ...more] = problems;
+  if (first === undefined || more.length === 0) return problems;
+  const { object: _, ...place } = first;
+  return [{ ...place, message: `${problems.length} problems; the first: ${first.message}` }];
+}
+
 function declaredTwice({ identity, nameLocation }: Declaration, { location }: Declaration): Problem {
   const { kind, namespace, name } = identity;
   const place = `${location.file}:${location.line}:${location.column}`;
@@ -90,7 +115,7 @@ function declaredTwice({ identity, nameLocation }: Declaration, { location }: De
 /** A document, or an item of a List inside one. */
 interface Manifest {
   readonly tree: Tree;
-  /** What is wrong with the text of the document. */
+  /** What is wrong with the text of the document, as far as it concerns this manifest. */
   readonly findings: readonly Finding[];
   readonly value: unknown;
   /** Path of the manifest inside its document. */
@@ -102,6 +127,7 @@ class FileReader {
   readonly #lines: LineIndex;
   readonly #declarations: Declaration[] = [];
   readonly #problems: Problem[] = [];
+  #untold = 0;
   #ignored = 0;
 
   constructor(file: string, text: string) {
@@ -117,7 +143,7 @@ class FileReader {
       problems.push({
         ...locationOf(next),
         path: '',
-        message: `and ${rest.length} more problems from here on`,
+        message: `and ${rest.length + this.#untold} more problems from here on`,
       });
     return { file: this.#file, declarations: this.#declarations, problems, ignored: this.#ignored };
   }
@@ -146,9 +172,7 @@ class FileReader {
     const classification = classify(value);
     switch (classification.is) {
       case 'list':
-        return classification.items.forEach((item, index) => {
-          this.#readManifest({ ...manifest, value: item, base: [...base, 'items', index] });
-        });
+        return this.#readList(manifest, classification.items);
       case 'ours':
         return this.#readObject(manifest, classification.kind);
       case 'mistaken': {
@@ -163,10 +187,23 @@ class FileReader {
     }
   }
 
+  #readList(list: Manifest, items: readonly unknown[]): void {
+    const base = [...list.base, 'items'];
+    const ofAll = list.findings.filter(({ path }) => path.length === 0);
+    const ofEach = Map.groupBy(
+      list.findings.filter(({ path }) => startsWith(path, base)),
+      ({ path }) => path[base.length],
+    );
+    items.forEach((value, index) => {
+      const findings = [...ofAll, ...(ofEach.get(index) ?? [])];
+      this.#readManifest({ ...list, findings, value, base: [...base, index] });
+    });
+  }
+
   #readObject({ tree, findings: before, value, base }: Manifest, kind: Kind): void {
     const identity = identify(kind, value);
     const findings = new Findings();
-    findings.add(before.filter(({ path }) => path.length === 0 || startsWith(path, base)));
+    findings.add(before);
     const validated = validate(kind, value, (path) => tree.sourceOf([...base, ...path]));
     findings.add(below(base, validated.findings));
     findings.add(below(base, checkRules(kind, value)));
@@ -181,7 +218,9 @@ class FileReader {
   }
 
   #report(tree: Tree, findings: readonly Finding[], object?: ObjectIdentity): void {
-    for (const { path, message, at } of findings.slice(0, mostProblems + 1)) {
+    const room = Math.max(0, mostKept - this.#problems.length);
+    this.#untold += Math.max(0, findings.length - room);
+    for (const { path, message, at } of findings.slice(0, room)) {
       const place = this.#at(offsetOf(tree, path, at));
       this.#problems.push({ ...place, path: formatPath(path), message, ...(object && { object }) });
     }

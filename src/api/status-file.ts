@@ -26,9 +26,10 @@ export function readStatusFile(path: string, text: string): StatusFile | undefin
   const stored = toObject(text);
   const metadata = stored?.['metadata'];
   if (stored?.['kind'] !== 'ModelPromotion' || !isFields(metadata)) return undefined;
-  const [, key = '', name] = /^(([^_]*)(?:_[^_]*)?)\.yaml$/.exec(path) ?? [];
-  if (name !== `${String(metadata['namespace'])}/${String(metadata['name'])}`) return undefined;
-  return { key, document: toDocument(path, stored, metadata) };
+  const { namespace, name } = metadata;
+  if (typeof namespace !== 'string' || typeof name !== 'string') return undefined;
+  const [, key = '', place] = /^(([^_]*)(?:_[^_]*)?)\.yaml$/.exec(path) ?? [];
+  return place === `${namespace}/${name}` ? { key, document: toDocument(path, stored, metadata) } : undefined;
 }
 
 function toDocument(path: string, stored: Fields, stamped: Fields): ModelPromotion | undefined {

@@ -64,6 +64,8 @@ class Reader {
   readonly findings: Finding[] = [];
   readonly #anchored = new Map<string, ParsedNode>();
   readonly #targets = new Map<Alias, ParsedNode>();
+  /** Made for the maps that something is looked up in. */
+  readonly #pairs = new Map<YAMLMap.Parsed, ReadonlyMap<string, Place>>();
   #aliasDepth = 0;
   #aliasedValues = 0;
 
@@ -159,8 +161,19 @@ class Reader {
       return item && { node: item, keyOffset: item.range[0] };
     }
     if (!isMap(container)) return undefined;
-    const pair = container.items.find(({ key }) => isScalar(key) && keyText(key) === String(segment));
-    return pair && { node: pair.value ?? pair.key, keyOffset: pair.key.range[0] };
+    return this.#pairsOf(container).get(String(segment));
+  }
+
+  /** Of two pairs with one key, the first. */
+  #pairsOf(map: YAMLMap.Parsed): ReadonlyMap<string, Place> {
+    const known = this.#pairs.get(map);
+    if (known) return known;
+    const pairs = map.items.flatMap(({ key, value }) =>
+      isScalar(key) ? [[keyText(key), { node: value ?? key, keyOffset: key.range[0] }] as const] : [],
+    );
+    const made = new Map(pairs.toReversed());
+    this.#pairs.set(map, made);
+    return made;
   }
 
   #report(path: Path, message: string, node?: ParsedNode): void {

@@ -117,11 +117,11 @@ function inWords(error: ErrorObject, source: string | undefined): string {
     case 'type':
       return wrongType(error, source);
     case 'enum':
-      return notOneOf(String(data), schema['enum']);
+      return notOneOf(data, schema['enum']);
     case 'pattern':
-      return isNot(quote(String(data)), schema['pattern']);
+      return isNot(nameOf(data), schema['pattern']);
     case 'not':
-      return `${quote(String(data))} is ${patternInWords(schema['not'].pattern)}`;
+      return `${nameOf(data)} is ${patternInWords(schema['not'].pattern)}`;
     case 'minLength':
       return 'must not be empty';
     case 'maxLength':
@@ -171,8 +171,10 @@ function nameOf(value: unknown): string {
   return typeof value === 'string' ? quote(value) : clip(JSON.stringify(value) ?? '');
 }
 
-function notOneOf(value: string, allowed: readonly string[]): string {
-  return `must be ${allowed.join(' or ')}, not ${quote(value)}${didYouMean(suggest(value, allowed))}`;
+/** The value may be of any kind: the schema says both that it is no string and that it is none of these. */
+function notOneOf(value: unknown, allowed: readonly string[]): string {
+  const meant = typeof value === 'string' ? suggest(value, allowed) : undefined;
+  return `must be ${allowed.join(' or ')}, not ${nameOf(value)}${didYouMean(meant)}`;
 }
 
 function outOfRange({ data, parentSchema = {} }: ErrorObject): string {

@@ -7,7 +7,14 @@ export { isAlias, isMap, isScalar, isSeq } from 'yaml';
 export type { Alias, ParsedNode, Scalar, YAMLMap } from 'yaml';
 
 /** What a file may hold at most. A file beyond these is refused as a whole. */
-export const limits = { bytes: 1024 * 1024, documents: 1_000, aliases: 100, depth: 64 } as const;
+export const limits = {
+  bytes: 1024 * 1024,
+  /** Words, marks and line ends. Each costs time and memory; a file of manifests has a third as many as it has bytes. */
+  tokens: 500_000,
+  documents: 1_000,
+  aliases: 100,
+  depth: 64,
+} as const;
 
 /** What is wrong at one offset of the text. */
 export interface YamlMistake {
@@ -119,9 +126,14 @@ function composeAll(text: string): YamlDocument[] {
 /** The tokens of the text, watched for what would cost too much to go on with. */
 function* tokens(text: string): Generator<CST.Token> {
   const parser = new Parser();
+  let count = 0;
   let aliases = 0;
   let previous = '';
   for (const lexeme of new Lexer().lex(text)) {
+    if (++count > limits.tokens) {
+      const most = limits.tokens.toLocaleString('en');
+      throw new LimitExceeded(parser.offset, `more than ${most} YAML tokens in one file; split it`);
+    }
     if (lexeme.startsWith('*') && previous !== CST.SCALAR && ++aliases > limits.aliases) {
       throw new LimitExceeded(parser.offset, `more than ${limits.aliases} aliases in one file`);
     }

@@ -81,7 +81,8 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
     ];
     return { catalog: { ...previous, problems, ignored, held }, changed, removed: [] };
   }
-  const unreadable = new Set(listing.problems.filter(isUnreadable).map((problem) => problem.file));
+  const unreadable = listing.problems.some(isUnreadable);
+  const problemsOf = problemFinder(listing.problems);
   const entries = new Map<string, Entry>();
   for (const located of listing.promotions) {
     const entry = nextEntry(previous, located, listing, options);
@@ -93,21 +94,21 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
     const successor = entries.get(key);
     if (successor !== undefined) {
       if (samePlace(entry.promotion, successor.promotion)) continue;
-      if (unreadable.size === 0) removed.push(entry);
+      if (!unreadable) removed.push(entry);
       else entries.set(key, entry);
-      doubted ||= unreadable.size > 0;
+      doubted ||= unreadable;
       continue;
     }
-    const problems = problemsOf(key, entry, listing.problems);
-    if (problems.length === 0 && unreadable.size === 0) removed.push(entry);
+    const problems = problemsOf(key, entry);
+    if (problems.length === 0 && !unreadable) removed.push(entry);
     else entries.set(key, withProblems(entry, problems, listing.revision));
-    doubted ||= problems.length === 0 && unreadable.size > 0;
+    doubted ||= problems.length === 0 && unreadable;
   }
   return {
     catalog: {
       revision: listing.revision,
       entries: new Map([...entries].sort(([, a], [, b]) => compareAge(a, b))),
-      registries: nextRegistries(previous, listing, unreadable.size > 0),
+      registries: nextRegistries(previous, listing, unreadable),
       problems: listing.problems,
       ignored: listing.ignored,
       held: doubted ? { reason: 'UnreadableFile', revision: listing.revision } : undefined,
@@ -195,6 +196,9 @@ function nextEntry(
 
 function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean): Map<string, RegistryEntry> {
   const registries = new Map<string, RegistryEntry>(doubtful ? previous.registries : []);
+  const broken = new Set(
+    listing.problems.flatMap(({ object }) => (object?.kind === 'ModelRegistry' ? [keyOf(object)] : [])),
+  );
   for (const { object, location } of listing.registries) {
     const key = `${object.metadata.namespace}/${object.metadata.name}`;
     const before = previous.registries.get(key);
@@ -206,26 +210,37 @@ function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean):
     });
   }
   for (const [key, entry] of previous.registries) {
-    const broken = listing.problems.some(
-      ({ object }) => object?.kind === 'ModelRegistry' && keyOf(object) === key,
-    );
-    if (broken) registries.set(key, entry);
+    if (broken.has(key)) registries.set(key, entry);
   }
   return registries;
 }
 
-/** The mistakes that concern a promotion: those that name it, and those of the file it was last seen in. */
-function problemsOf(key: string, { location }: Entry, problems: readonly Problem[]): Problem[] {
-  return problems.filter(({ object, file }) =>
-    object === undefined
-      ? holds(file, location?.file)
-      : object.kind === 'ModelPromotion' && keyOf(object) === key,
+/**
+ * Finds the mistakes that concern a promotion: those that name it, and those of the file it was last seen in, or of a
+ * folder around it. Thousands of promotions may be looked for among thousands of problems.
+ */
+function problemFinder(
+  problems: readonly Problem[],
+): (key: string, entry: Pick<Entry, 'location'>) => Problem[] {
+  const named = Map.groupBy(
+    problems.filter(({ object }) => object?.kind === 'ModelPromotion'),
+    ({ object }) => keyOf(object ?? { namespace: '', name: '' }),
   );
+  const ofPlaces = Map.groupBy(
+    problems.filter(({ object }) => object === undefined),
+    ({ file }) => file,
+  );
+  return (key, { location }) => [
+    ...(named.get(key) ?? []),
+    ...placesAround(location?.file).flatMap((place) => ofPlaces.get(place) ?? []),
+  ];
 }
 
-/** Whether a file or folder is, or contains, the file. */
-function holds(outer: string, file: string | undefined): boolean {
-  return file !== undefined && (file === outer || file.startsWith(`${outer}/`));
+/** The file and all folders around it, the outermost first. */
+function placesAround(file: string | undefined): string[] {
+  if (file === undefined) return [];
+  const parts = file.split('/');
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 function keyOf({ namespace, name }: { namespace: string; name: string }): string {

@@ -1,14 +1,13 @@
 /** Manifests in files and folders of this machine. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access, constants, realpath, stat } from 'node:fs/promises';
+import { access, constants, open, realpath, stat } from 'node:fs/promises';
 import { combine, type FileResult } from '../api/documents.ts';
 import type { Listing } from '../api/listing.ts';
 import { TOO_LARGE } from '../api/manifest-files.ts';
 import { limits } from '../api/yaml.ts';
 import { type Source, SourceError } from '../reconcile/ports.ts';
 import { checkTotal, parseFiles, unreadable } from './parse.ts';
-import { findManifests, type Found, inWords, type Refused } from './walk.ts';
+import { findManifests, type Found, inWords, NOT_A_FILE, type Refused } from './walk.ts';
 
 interface Content {
   readonly name: string;
@@ -89,7 +88,7 @@ async function locate(path: string, signal: AbortSignal): Promise<readonly (Foun
   try {
     if ((await stat(path)).isDirectory()) return await findManifests(path, signal);
     // The pipes of a shell (`<(…)`) have no path of their own.
-    return [{ name: path, path: await realpath(path).catch(() => path) }];
+    return [{ name: path, path: await realpath(path).catch(() => path), isNamed: true }];
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof SourceError) throw error;
@@ -111,9 +110,13 @@ async function readFiles(places: readonly Found[], signal: AbortSignal): Promise
   return readings;
 }
 
-async function readFile({ name, path }: Found, signal: AbortSignal): Promise<Reading> {
+async function readFile({ name, path, isNamed }: Found, signal: AbortSignal): Promise<Reading> {
   try {
-    return await readStream(name, createReadStream(path, { end: limits.bytes, signal }));
+    // Opening a pipe would wait for somebody to write to it, and could not be given up.
+    const mayWait = isNamed ? 0 : constants.O_NONBLOCK;
+    await using file = await open(path, constants.O_RDONLY | mayWait);
+    if (!isNamed && !(await file.stat()).isFile()) return { name, mistake: NOT_A_FILE };
+    return await readStream(name, file.createReadStream({ end: limits.bytes, signal }));
   } catch (error) {
     signal.throwIfAborted();
     return { name, mistake: inWords(error) };

@@ -9,6 +9,8 @@ import { checkCount } from './parse.ts';
 export interface Found {
   readonly name: string;
   readonly path: string;
+  /** A user named this very file: it may be a pipe. */
+  readonly isNamed?: true;
 }
 
 /** Something that looks like a manifest, or like a folder with some, and is not read. */
@@ -16,6 +18,8 @@ export interface Refused {
   readonly name: string;
   readonly mistake: string;
 }
+
+export const NOT_A_FILE = 'this is not a regular file';
 
 interface Folder {
   readonly name: string;
@@ -58,14 +62,15 @@ class Walk {
 
   async #list(folder: Folder, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const real = await realpath(folder.path);
-    if (this.#visited.has(real)) return;
-    this.#visited.add(real);
     for (const entry of await this.#entries(folder)) await this.#visit(entry, folder, signal);
   }
 
+  /** Nothing the second time. Whatever is found may be gone a moment later. */
   async #entries({ name, path }: Folder): Promise<Dirent<Buffer>[]> {
     try {
+      const real = await realpath(path);
+      if (this.#visited.has(real)) return [];
+      this.#visited.add(real);
       const entries = await readdir(path, { withFileTypes: true, encoding: 'buffer' });
       return entries.toSorted((a, b) => a.name.compare(b.name));
     } catch (error) {
@@ -90,8 +95,8 @@ class Walk {
     const place = { name: join(parent.name, text), path: join(parent.path, text) };
     if (entry.isDirectory()) await this.#list(place, signal);
     else if (entry.isSymbolicLink()) this.#links.push(place);
-    else if (entry.isFile()) this.#add(place.name, await realpath(place.path));
-    else this.#refused.push({ name: place.name, mistake: 'this is not a regular file' });
+    else if (entry.isFile()) await this.#addFile(place);
+    else this.#refused.push({ name: place.name, mistake: NOT_A_FILE });
   }
 
   async #follow(link: Folder, signal: AbortSignal): Promise<void> {
@@ -108,6 +113,13 @@ class Walk {
       signal.throwIfAborted();
       if (isManifestName(link.name)) this.#refused.push({ name: link.name, mistake: inWords(error) });
     }
+  }
+
+  async #addFile({ name, path }: Folder): Promise<void> {
+    const real = await realpath(path).catch((error: unknown) => {
+      this.#refused.push({ name, mistake: inWords(error) });
+    });
+    if (real !== undefined) this.#add(name, real);
   }
 
   #add(name: string, path: string): void {

@@ -107,6 +107,8 @@ describe('an option', () => {
     ['output', 'xml', /"xml" is not one of table, json, yaml, markdown/],
     ['output', 'JSON', /is not one of/],
     ['allow-empty', 'maybe', /"maybe" is neither true nor false/],
+    ['output', '\u{9b}2J\u{202e}', /^--output: "\\u\{9b\}2J\\u\{202e\}" is not one of/],
+    ['sweep-interval', '9h'.repeat(5_000), /^--sweep-interval: (?:9h){30}… is longer than 576h$/],
   ])('--%s %j is refused', (name, text, words) => {
     expect(mistakes([name], { [name]: text })).toEqual([expect.stringMatching(words)]);
   });

@@ -111,7 +111,8 @@ describe('what cannot be read in a folder', () => {
     await symlink('circle.yaml', join(folder, 'circle.yaml'));
     await symlink('.', join(folder, 'itself'));
     await symlink('good.yaml', join(folder, 'another-name.yaml'));
-    execFileSync('/usr/bin/mkfifo', [join(folder, 'pipe.yaml')]);
+    execFileSync('/usr/bin/mkfifo', [join(folder, 'pipe.yaml'), join(folder, 'pipe')]);
+    await symlink('pipe', join(folder, 'to-a-pipe.yaml'));
     const listing = await read(folder);
     expect(names(listing)).toEqual(['good.yaml: good', 'good/inner.yaml: inner']);
     expect(problems(listing)).toEqual([
@@ -123,6 +124,7 @@ describe('what cannot be read in a folder', () => {
       ['linked-folder', 'this is a symbolic link that leaves the folder'],
       ['new\\x0aline', 'its name holds a control character; rename it'],
       ['pipe.yaml', 'this is not a regular file'],
+      ['to-a-pipe.yaml', 'this is not a regular file'],
     ]);
   });
 

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { combine, mostProblems, parseFile, type FileResult } from '../../../src/api/documents.ts';
+import {
+  combine,
+  mostObjects,
+  mostProblems,
+  mostProblemsInAll,
+  parseFile,
+  type FileResult,
+} from '../../../src/api/documents.ts';
 
 function parse(text: string, file = 'm.yaml'): FileResult {
   return parseFile(file, new TextEncoder().encode(text));
@@ -163,4 +170,70 @@ describe('a listing', () => {
     expect(listing.promotions).toEqual([]);
     expect(listing.problems.map(({ line }) => line)).toEqual([4, 8]);
   });
+});
+
+describe('a source beyond what one may hold', () => {
+  it('keeps the objects that come first, and says where the others begin', () => {
+    const [declaration] = parse(promotion('a'), 'a.yaml').declarations;
+    if (declaration === undefined) throw new Error('not read');
+    const named = (name: string) => ({ ...declaration, identity: { ...declaration.identity, name } });
+    const many = Array.from({ length: mostObjects - 1 }, (_, index) => named(`n${index}`));
+    const full: FileResult = { file: 'a.yaml', declarations: many, problems: [], ignored: 0 };
+    const two = parse(`${promotion('x')}---\n${promotion('z')}`, 'b.yaml');
+    const { promotions, problems } = listingOf(two, full);
+    expect(promotions.length).toBe(mostObjects);
+    expect(promotions.at(-1)?.object.metadata.name).toBe('x');
+    expect(problems).toEqual([
+      {
+        file: 'b.yaml',
+        line: 6,
+        column: 1,
+        path: '',
+        message: 'more than 50,000 objects in one source; the rest is not read',
+      },
+    ]);
+  });
+
+  it('tells one problem a file from some number on, and that one casts doubt on all of the file', () => {
+    const bad = `${promotion('a')}---\n${promotion('b')}`.replaceAll('model: churn', 'modl: churn');
+    const { problems: own } = parse(bad);
+    const files = Array.from({ length: mostProblemsInAll / 2 + 1 }, (_, index): FileResult => {
+      const file = `f${String(index).padStart(5, '0')}.yaml`;
+      return { file, declarations: [], problems: own.map((one) => ({ ...one, file })), ignored: 0 };
+    });
+    const { problems } = listingOf(...files);
+    expect(problems.length).toBe(mostProblemsInAll + 1);
+    expect(problems.at(-2)?.object?.name).toBe('b');
+    expect(problems.at(-1)).toEqual({
+      file: 'f05000.yaml',
+      line: 4,
+      column: 9,
+      path: 'spec.modl',
+      message: '2 problems; the first: unknown field "modl"; did you mean "model"?',
+    });
+  });
+});
+
+it('counts the problems of a list that is wrong throughout', () => {
+  const items = '- { apiVersion: modelpromotion.dev/v1alpha1, kind: ModelPromotion, a: 1, b: 1 }\n'.repeat(
+    2_000,
+  );
+  const { problems } = parse(`apiVersion: v1\nkind: List\nitems:\n${items}`);
+  expect(problems.length).toBe(mostProblems + 1);
+  expect(problems.at(-1)?.message).toBe('and 7900 more problems from here on');
+});
+
+it('tells of each item of a list what is ambiguous in it, and nothing of the others', () => {
+  const item = (name: string, tag: string) =>
+    `- apiVersion: modelpromotion.dev/v1alpha1
+  kind: ModelPromotion
+  metadata: { name: ${name} }
+  spec: { model: m, stages: [{ name: Staging, version: "1", tags: { t: ${tag} } }] }
+`;
+  const text = `apiVersion: v1\nkind: List\nitems:\n${item('a', 'x')}${item('b', 'yes')}${item('c', 'x')}`;
+  const { problems, declarations } = parse(text);
+  expect(problems.map(({ path, object }) => `${object?.name} ${path}`)).toEqual([
+    'b items[1].spec.stages[0].tags.t',
+  ]);
+  expect(declarations.map(({ object }) => object !== undefined)).toEqual([true, false, true]);
 });
