@@ -62,15 +62,28 @@ class Walk {
 
   async #list(folder: Folder, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    for (const entry of await this.#entries(folder)) await this.#visit(entry, folder, signal);
+    const path = await this.#enterOnce(folder);
+    if (path === undefined) return;
+    const real = { name: folder.name, path };
+    for (const entry of await this.#entries(real)) await this.#visit(entry, real, signal);
   }
 
-  /** Nothing the second time. Whatever is found may be gone a moment later. */
-  async #entries({ name, path }: Folder): Promise<Dirent<Buffer>[]> {
+  /** Where the folder really is; undefined the second time. */
+  async #enterOnce({ name, path }: Folder): Promise<string | undefined> {
     try {
       const real = await realpath(path);
-      if (this.#visited.has(real)) return [];
+      if (this.#visited.has(real)) return undefined;
       this.#visited.add(real);
+      return real;
+    } catch (error) {
+      this.#refused.push({ name, mistake: inWords(error) });
+      return undefined;
+    }
+  }
+
+  /** Whatever is found may be gone a moment later. */
+  async #entries({ name, path }: Folder): Promise<Dirent<Buffer>[]> {
+    try {
       const entries = await readdir(path, { withFileTypes: true, encoding: 'buffer' });
       return entries.toSorted((a, b) => a.name.compare(b.name));
     } catch (error) {
@@ -95,7 +108,7 @@ class Walk {
     const place = { name: join(parent.name, text), path: join(parent.path, text) };
     if (entry.isDirectory()) await this.#list(place, signal);
     else if (entry.isSymbolicLink()) this.#links.push(place);
-    else if (entry.isFile()) await this.#addFile(place);
+    else if (entry.isFile()) this.#add(place.name, place.path);
     else this.#refused.push({ name: place.name, mistake: NOT_A_FILE });
   }
 
@@ -113,13 +126,6 @@ class Walk {
       signal.throwIfAborted();
       if (isManifestName(link.name)) this.#refused.push({ name: link.name, mistake: inWords(error) });
     }
-  }
-
-  async #addFile({ name, path }: Folder): Promise<void> {
-    const real = await realpath(path).catch((error: unknown) => {
-      this.#refused.push({ name, mistake: inWords(error) });
-    });
-    if (real !== undefined) this.#add(name, real);
   }
 
   #add(name: string, path: string): void {

@@ -1,8 +1,9 @@
 /** Manifests in files and folders of this machine. */
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Listing } from '../../../src/api/listing.ts';
 import { FolderSource, readPaths } from '../../../src/sources/folder.ts';
@@ -44,6 +45,21 @@ function read(...paths: string[]): Promise<Listing> {
 }
 
 describe('a folder that is watched', () => {
+  it('shows a change of a file at rest that keeps its size and its time', async () => {
+    await put('a.yaml', promotion('a'));
+    await put('b.yaml', promotion('b'));
+    const source = new FolderSource(folder);
+    await source.poll(never);
+    // So long ago that a file is known by its time of change.
+    await setTimeout(2_100);
+    expect(await source.poll(never)).toBeUndefined();
+    const path = join(folder, 'a.yaml');
+    const { atime, mtime } = await stat(path);
+    await writeFile(path, promotion('c'));
+    await utimes(path, atime, mtime);
+    expect(names(await source.poll(never))).toEqual(['a.yaml: c', 'b.yaml: b']);
+  });
+
   it('is listed once, and again only when something in it changed', async () => {
     await put('a.yaml', promotion('a'));
     await put('deep/b.yml', promotion('b'));
