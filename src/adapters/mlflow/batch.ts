@@ -8,7 +8,7 @@ import { unlessAborted } from './abort.ts';
 /** Milliseconds that a first asker waits for company. */
 const WINDOW = 5;
 /** And at the longest, however busy the registry is. */
-const LONGEST_WINDOW = 2_000;
+const LONGEST_WINDOW = 10_000;
 /** What a server reads in about 0.15 s, so that a reading is fresh when it is used. */
 export const CHUNK = 100;
 

@@ -62,10 +62,10 @@ describe('a reading of a registry that has writes to do', () => {
     expect(batches).toEqual([['a', 'b']]);
   });
 
-  it('is made after two seconds all the same', async () => {
+  it('is made after ten seconds all the same', async () => {
     busy = true;
     const answer = ask('a');
-    await vi.advanceTimersByTimeAsync(1_999);
+    await vi.advanceTimersByTimeAsync(9_999);
     expect(batches).toEqual([]);
     await vi.advanceTimersByTimeAsync(6);
     await answer;
