@@ -54,6 +54,8 @@ export class Engine {
   readonly #former = new Set<string>();
   /** What left and could not be released so far, and that was said. */
   readonly #held = new WeakSet<Entry>();
+  /** Whose status is from before a restart, so that our last move may be missing in it. */
+  readonly #uncertain = new Set<string>();
   /** Records of targets that were taken over from another promotion, until the first look at them. */
   readonly #inherited = new Map<string, Map<TargetId, TargetRecord>>();
   #claims = ClaimIndex.EMPTY;
@@ -76,7 +78,9 @@ export class Engine {
       const entry = this.#remembered(document);
       const { key } = entry.promotion;
       entries.set(key, entry);
-      if (document.status !== undefined) this.#statuses.set(key, document.status);
+      if (document.status === undefined) continue;
+      this.#statuses.set(key, document.status);
+      this.#uncertain.add(key);
     }
     this.#catalog = { ...this.#catalog, entries };
     for (const document of former) {
@@ -273,6 +277,7 @@ export class Engine {
     if (applied.length > 0) this.#wakeRivals(promotion);
     for (const action of applied) observer.applied(action.kind, action.cause);
     for (const event of events) logEvent(observer, promotion.key, event);
+    if (isSettled(finding)) this.#uncertain.delete(promotion.key);
     this.#remember(promotion, status);
   }
 
@@ -408,7 +413,10 @@ export class Engine {
     const records = recordsOf(status);
     const owner = this.#ownerOf(promotion);
     return {
-      records: (model) => recall?.(model, owner) ?? standingRecords(records, model, owner),
+      // Later on, a mark of our name that we know nothing of is somebody else's: a second controller of that name.
+      records: (model) =>
+        recall?.(model, owner) ??
+        (this.#uncertain.has(promotion.key) ? standingRecords(records, model, owner) : records),
       lastDigest: status?.lastAppliedDigest,
       generation: status?.observedGeneration,
       handledAt: status?.lastHandledReconcileAt,
@@ -449,6 +457,12 @@ export class Engine {
     const known = resolved.kind === 'found' ? resolved.registry.snapshot(promotion.model) : undefined;
     return known?.kind === 'known' ? recall(known.value, this.#ownerOf(promotion)) : new Map();
   }
+}
+
+/** Whether a pass looked at the registry and did all that it meant to: what it left is on record. */
+function isSettled(finding: Finding): boolean {
+  if (finding.kind !== 'Planned' || finding.plan.kind === 'Suspended') return false;
+  return finding.plan.decisions.length > 0 && finding.attempt?.failure === undefined;
 }
 
 function withStatus(entry: Entry, status: ModelPromotionStatus | undefined): ModelPromotion {

@@ -406,6 +406,18 @@ describe('a promotion of ours that was cut short, and is taken back in git', () 
     expect(statusOf(next.engine).history?.[0]).toMatchObject({ to: '3', cause: 'Promotion' });
   });
 
+  it('is told from a second controller of our name: the two come to rest', async () => {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'None', 4: 'None' } }));
+    const now = ticking();
+    const both = [start(registry, { now }), start(registry, { now })] as const;
+    await accept(both[0], files({ stages: { Production: '3' } }));
+    await accept(both[1], files({ stages: { Production: '4' } }));
+    for (let round = 0; round < 30; round += 1)
+      for (const { engine } of both) await settle(engine, 'ml/churn');
+    expect(registry.written.length).toBeLessThanOrEqual(12);
+    expect(both.map(({ engine }) => ready(engine))).toContain('False/Flapping');
+  });
+
   it('still tells what somebody else changed since', async () => {
     const { registry, home } = await settled();
     await accept(home, reporting('4'));
