@@ -90,12 +90,11 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function replay(path: string): Promise<string | undefined> {
-  const queue = [{ name: targets[0]?.name ?? '', seed, runs: 1, path }][Symbol.iterator]();
-  let asked = false;
+function replay(path: string): Promise<string | undefined> {
+  const queue = [{ name: targets[0]?.name ?? '', seed, runs: 1, path }].values();
   return work(
     queue,
-    () => asked || !(asked = true),
+    () => false,
     () => undefined,
   );
 }
@@ -124,7 +123,8 @@ async function run(): Promise<string | undefined> {
   const count = (runs: number): void => void (done += runs);
   await Promise.all(
     Array.from({ length: Number(given.jobs) }, async () => {
-      failure ??= await work(queue, isOver, count);
+      const broken = await work(queue, isOver, count);
+      failure ??= broken;
     }),
   );
   clearInterval(timer);

@@ -110,6 +110,8 @@ function toListing({ specs, broken, unreadable }: Declared, revision: number): L
 class World {
   readonly registry = aRegistry();
   home: Home = anEngine(this.registry);
+  /** How many were asked for; each fails one write. */
+  faults = 0;
   #revision = 0;
   declared: Declared = { specs: [], broken: [], unreadable: [] };
 
@@ -125,6 +127,7 @@ class World {
         return this.registry.change({ ...model, versions });
       }
       case 'fail':
+        this.faults += step.faults.length;
         return this.registry.failNext(...step.faults);
       case 'restart':
         return this.restart();
@@ -200,7 +203,7 @@ export const engine: readonly Fuzz[] = [
       for (const step of steps) await world.take(step);
       world.registry.down = false;
       // Faults that nothing has met so far are met now.
-      for (let round = 0; round < 8; round += 1) await world.settle(world.home.engine.keys());
+      for (let round = 0; round < world.faults + 2; round += 1) await world.settle(world.home.engine.keys());
       const before = world.registry.written.length;
       await world.settle(world.home.engine.keys());
       ensure(
