@@ -28,7 +28,8 @@ export async function apply(
   const finished = progress('Reading manifests and registries…');
   const oneShot = await planPaths(paths, config, env, signal).finally(finished);
   try {
-    const report = reportPlan(oneShot);
+    const { scrubber } = oneShot;
+    const report = scrubber.clean(reportPlan(oneShot));
     const pending = oneShot.promotions.filter(isPending);
     if (config.output === 'table') print(renderPlan(report, 'table'));
     if (pending.length === 0) {
@@ -37,8 +38,8 @@ export async function apply(
     }
     const refusal = await ask(config, signal);
     if (refusal !== undefined) return refusal;
-    const applied = await carryOut(oneShot.promotions, signal);
-    print(renderApplied(applied, report, config.output));
+    const applied = await carryOut(oneShot, signal);
+    print(renderApplied(scrubber.clean(applied), report, config.output));
     return worst([
       exitCodeOf(withoutPending(report), false),
       ...applied.flatMap(({ obstacle }) => (obstacle === undefined ? [] : [exitCodeOfObstacle(obstacle)])),

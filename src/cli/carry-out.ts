@@ -15,8 +15,9 @@ import {
 } from '../reconcile/pass.ts';
 import type { Registry } from '../reconcile/ports.ts';
 import { Limiter } from '../runtime/limiter.ts';
+import type { Scrubber } from '../runtime/secrets.ts';
 import { sleep } from '../runtime/time.ts';
-import type { Planned } from './oneshot.ts';
+import type { OneShot, Planned } from './oneshot.ts';
 import { reportAction, type ActionReport } from './report.ts';
 import { tell } from './terminal.ts';
 
@@ -43,14 +44,17 @@ function isWaiting(planned: Planned): planned is PlannedOne {
 }
 
 /** Not all at once: what was read of a model must be fresh when it is written to. */
-export async function carryOut(promotions: readonly Planned[], signal: AbortSignal): Promise<Applied[]> {
+export async function carryOut(
+  { promotions, scrubber }: Pick<OneShot, 'promotions' | 'scrubber'>,
+  signal: AbortSignal,
+): Promise<Applied[]> {
   const limiters = new Map<Registry, Limiter>();
   const applied = await Promise.all(
     companiesOf(promotions).map((company) => {
       const [{ input }] = company;
       const limiter = limiters.get(input.registry) ?? new Limiter(OPTIONS.workers.default);
       limiters.set(input.registry, limiter);
-      return limiter.run(() => applyCompany(company, signal), signal);
+      return limiter.run(() => applyCompany(company, scrubber, signal), signal);
     }),
   );
   return applied.flat();
@@ -80,19 +84,24 @@ function rankOf({ input }: PlannedOne): number {
 }
 
 /** One after the other: what one of them changes is no reason not to apply what was shown of the next. */
-async function applyCompany(company: Company, signal: AbortSignal): Promise<Applied[]> {
+async function applyCompany(company: Company, scrubber: Scrubber, signal: AbortSignal): Promise<Applied[]> {
   const applied: Applied[] = [];
   for (const planned of company) {
     const changed = applied.some(({ actions }) => actions.length > 0);
-    if (isPending(planned) || changed) applied.push(await applyOne(planned, changed, signal));
+    if (isPending(planned) || changed) applied.push(await applyOne(planned, changed, scrubber, signal));
   }
   return applied;
 }
 
-async function applyOne(planned: PlannedOne, changed: boolean, signal: AbortSignal): Promise<Applied> {
+async function applyOne(
+  planned: PlannedOne,
+  changed: boolean,
+  scrubber: Scrubber,
+  signal: AbortSignal,
+): Promise<Applied> {
   const { entry, input, pass } = planned;
   const { promotion } = entry;
-  const options = passOptions(promotion.key, signal);
+  const options = passOptions(promotion.key, scrubber, signal);
   const done: Action[] = [];
   const finish = (obstacle: Obstacle | undefined): Applied => ({
     promotion: promotion.key,
@@ -195,12 +204,12 @@ function stillShown(
   return leadsToTheSame(actions, planned, anew, model) ? anew : undefined;
 }
 
-function passOptions(promotion: string, signal: AbortSignal): PassOptions {
+function passOptions(promotion: string, scrubber: Scrubber, signal: AbortSignal): PassOptions {
   return {
     fence: () => !signal.aborted,
     now: Date.now,
     sleep,
     progress: (action) => tell(`${promotion}: ${describeAction(action)}…`),
-    unmarked: (message) => tell(`${promotion}: warning: ${message}`),
+    unmarked: (message) => tell(scrubber.scrub(`${promotion}: warning: ${message}`)),
   };
 }

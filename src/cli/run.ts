@@ -96,6 +96,7 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
           store: home.store,
           documentOf: (key) => engine.document(key),
           keys: () => engine.keys(),
+          scrubber,
           idle: () => queue.idle(),
           revision: () => engine.catalog.revision,
           logger,
@@ -142,7 +143,7 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
     controller,
     hints,
   };
-  const fixed = routes(controller, metrics, () => statusPage(shown, Date.now()));
+  const fixed = routes(controller, metrics, () => scrubber.json(statusPage(shown, Date.now())));
   const server = await serve(config.listen, () => ({ ...fixed, ...hooks.routes() }));
   logger.info(
     { source: home.source.description, listen: server.url, installation: config.installation },
@@ -217,7 +218,7 @@ async function restore(store: StatusStore | undefined, signal: AbortSignal): Pro
   };
 }
 
-function routes(controller: Controller, metrics: ControllerMetrics, page: () => unknown): Routes {
+function routes(controller: Controller, metrics: ControllerMetrics, page: () => string): Routes {
   return {
     '/healthz': { get: () => text(200, 'ok\n') },
     '/readyz': {
@@ -234,7 +235,7 @@ function routes(controller: Controller, metrics: ControllerMetrics, page: () => 
       get: () => ({
         status: 200,
         type: 'application/json',
-        body: `${JSON.stringify(page(), null, 2)}\n`,
+        body: `${page()}\n`,
       }),
     },
   };

@@ -3,8 +3,8 @@ import { CircuitBreaker } from '../../runtime/breaker.ts';
 import { Limiter } from '../../runtime/limiter.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
 import type { Stage } from '../../domain/observed.ts';
-import { RegistryError } from './errors.ts';
-import type { Answer, Call, Transport } from './transport.ts';
+import { RegistryError, type Answer } from './errors.ts';
+import type { Call, Transport } from './transport.ts';
 import {
   parseJson,
   readModel,

@@ -3,6 +3,7 @@ import { statusPath } from '../../api/status-file.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { SourceError, type StatusStore } from '../../reconcile/ports.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { Scrubber } from '../../runtime/secrets.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
 
 /** A pass over many promotions is one commit, but nobody waits longer than this for it. */
@@ -16,6 +17,7 @@ export interface StatusWriterOptions {
   readonly documentOf: (key: string) => unknown;
   /** Of all promotions. */
   readonly keys: () => Iterable<string>;
+  readonly scrubber: Scrubber;
   /** Resolves when no promotion is being handled. */
   readonly idle: () => Promise<void>;
   readonly revision: () => string | undefined;
@@ -55,11 +57,11 @@ export class StatusWriter {
 
   /** Writes all that is due in one commit. False when that failed; it is then due still. */
   async flush(signal: AbortSignal, failures = 0): Promise<boolean> {
-    const { store, documentOf, revision, logger, written } = this.#options;
+    const { store, documentOf, scrubber, revision, logger, written } = this.#options;
     const keys = [...this.#dirty];
     if (keys.length === 0) return true;
     this.#dirty.clear();
-    const files = new Map(keys.map((key) => [statusPath(key), render(documentOf(key))]));
+    const files = new Map(keys.map((key) => [statusPath(key), render(documentOf(key), scrubber)]));
     try {
       const outcome = await store.write(files, message(keys, revision()), signal);
       written('ok');
@@ -105,8 +107,8 @@ export class StatusWriter {
   }
 }
 
-function render(document: unknown): string | null {
-  return document === undefined ? null : toYaml(document);
+function render(document: unknown, scrubber: Scrubber): string | null {
+  return document === undefined ? null : toYaml(scrubber.clean(document));
 }
 
 function message(keys: readonly string[], revision: string | undefined): string {
