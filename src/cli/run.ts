@@ -214,6 +214,7 @@ async function restore(store: StatusStore | undefined, signal: AbortSignal): Pro
   return {
     documents: documentsOf(false),
     former: documentsOf(true),
+    rejected: known.flatMap(({ rejected }) => rejected ?? []),
     keys: known.map(({ key }) => key),
   };
 }

@@ -37,11 +37,11 @@ export class Scrubber {
    * a document that is read again must still say what it said.
    */
   json(document: unknown): string {
-    return JSON.stringify(
-      document,
-      (key, value: unknown) => (key === 'message' && typeof value === 'string' ? this.scrub(value) : value),
-      2,
-    );
+    const text = JSON.stringify(document, null, 2);
+    if (this.scrub(text) === text) return text;
+    const inMessages = (key: string, value: unknown): unknown =>
+      key === 'message' && typeof value === 'string' ? this.scrub(value) : value;
+    return JSON.stringify(document, inMessages, 2);
   }
 
   /** The same as a document. */

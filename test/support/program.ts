@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import type { Condition, ModelPromotion } from '../../src/api/generated/types.ts';
-import type { Problem } from '../../src/api/listing.ts';
 import type { StatusPage } from '../../src/cli/daemon/status-page.ts';
 import { findPython } from '../../src/cli/quickstart/python.ts';
 
@@ -79,11 +78,8 @@ interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** An object as `GET /status` shows it; one that was never valid has no spec and lists its problems. */
-export type Shown = Pick<ModelPromotion, 'metadata'> &
-  Partial<Pick<ModelPromotion, 'spec'>> & {
-    readonly status?: ModelPromotion['status'] & { readonly problems?: readonly Problem[] };
-  };
+/** An object as `GET /status` shows it; one that was never valid has no spec. */
+export type Shown = Pick<ModelPromotion, 'metadata'> & Partial<Pick<ModelPromotion, 'spec' | 'status'>>;
 
 interface Ended {
   readonly code: number | null;

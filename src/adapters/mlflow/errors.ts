@@ -43,9 +43,9 @@ export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
-  readonly retryAfter: string | undefined;
+  readonly retryAfter?: string | undefined;
   /** Takes the credentials of the call out of words of the server: a gateway's page may echo our request. */
-  readonly scrub: (text: string) => string;
+  readonly scrub?: (text: string) => string;
 }
 
 const SHOWN = 300;
@@ -56,7 +56,7 @@ const READ = 1_000_000;
 export function classify(refusal: Answer): RegistryError {
   const { status } = refusal;
   const body = mlflowBody(refusal);
-  const message = body?.message ?? `HTTP ${status} ${plainText(refusal)}`.trim();
+  const message = body?.message ?? `HTTP ${status} ${wordsOf(refusal)}`.trim();
   const options = { status, ...(body === undefined ? {} : { code: body.code }) };
   if (status === 401) return new RegistryError('unauthorised', UNAUTHENTICATED, options);
   if (status === 403) {
@@ -115,10 +115,10 @@ function isUniqueViolation(message: string): boolean {
 }
 
 function notMlflow(status: number, refusal: Answer): string {
-  return `this is not an MLflow server, or its address lacks a path prefix (HTTP ${status}: ${plainText(refusal)})`;
+  return `this is not an MLflow server, or its address lacks a path prefix (HTTP ${status}: ${wordsOf(refusal)})`;
 }
 
-function mlflowBody({ body, scrub }: Answer): { code: string; message: string } | undefined {
+function mlflowBody({ body, scrub = same }: Answer): { code: string; message: string } | undefined {
   try {
     const parsed = JSON.parse(body) as { error_code?: unknown; message?: unknown } | null;
     if (typeof parsed?.error_code !== 'string') return undefined;
@@ -129,10 +129,19 @@ function mlflowBody({ body, scrub }: Answer): { code: string; message: string } 
   }
 }
 
-/** The words of a text or HTML page, on one line. What is secret is taken out before anything is cut off. */
-export function plainText({ body, scrub }: Pick<Answer, 'body' | 'scrub'>): string {
+/** What an answer says, on one line. What is secret is taken out before anything is cut off. */
+export function wordsOf({ body, scrub = same }: Pick<Answer, 'body' | 'scrub'>): string {
+  return plainText(scrub(body.slice(0, READ)));
+}
+
+function same(text: string): string {
+  return text;
+}
+
+/** The words of a text or HTML page, on one line. */
+export function plainText(body: string): string {
   return cut(
-    scrub(body.slice(0, READ))
+    body
       .slice(0, 4_000)
       .replaceAll(/<(style|script|head)[^>]*>[^]*?<\/\1>/gi, ' ')
       .replaceAll(/<[^>]*>/g, ' ')

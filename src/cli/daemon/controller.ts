@@ -4,6 +4,7 @@
  */
 import type { Listing } from '../../api/listing.ts';
 import type { ModelPromotion } from '../../api/generated/types.ts';
+import type { RejectedDocument } from '../../api/status-file.ts';
 import type { Listed, RegistryDirectory } from '../../adapters/mlflow/directory.ts';
 import type { MlflowRegistry, Sweep } from '../../adapters/mlflow/registry.ts';
 import type { Next } from '../../domain/outcome.ts';
@@ -42,6 +43,8 @@ export interface Remembered {
   readonly documents: readonly ModelPromotion[];
   /** What is still to be released although its name is used again. */
   readonly former: readonly ModelPromotion[];
+  /** What was declared and never valid. */
+  readonly rejected: readonly RejectedDocument[];
   readonly keys: readonly string[];
 }
 
@@ -107,8 +110,8 @@ export class Controller {
     const { engine, restore, logger } = this.#options;
     for (let attempt = 0; !stop.aborted; attempt += 1) {
       try {
-        const { documents, former, keys } = await restore(stop);
-        engine.restore(documents, former);
+        const { documents, former, rejected, keys } = await restore(stop);
+        engine.restore(documents, former, rejected);
         this.#remembered = keys;
         if (documents.length > 0)
           logger.info({ promotions: documents.length }, 'remembered statuses were read');

@@ -88,6 +88,25 @@ describe('a forged status', () => {
   });
 });
 
+describe('thousands of manifests with a mistake', () => {
+  it('hold up nobody else', async () => {
+    const model = uniqueModel('many');
+    await mlflow.seed(model, 1);
+    await using place = await install();
+    const wrong = (file: number) =>
+      Array.from({ length: 100 }, (_, index) =>
+        promotion(`wrong-${file}-${index}`, { model: 'x', stages: [{ name: 'Prod', version: '1' }] }),
+      ).join('---\n');
+    await place.commit({
+      'good.yaml': promotion('good', { model, aliases: [{ name: 'a', version: '1' }] }),
+      ...Object.fromEntries(Array.from({ length: 50 }, (_, file) => [`wrong/${file}.yaml`, wrong(file)])),
+    });
+    await using daemon = await place.start();
+    await eventually(async () => expect(await mlflow.state(model)).toMatchObject({ aliases: { a: '1' } }));
+    expect(await daemon.metric('modelpromotion_promotions{ready="False"}')).toBe(5_000);
+  });
+});
+
 describe('a name of 253 letters', () => {
   it('is a name like any other, and its status is written', async () => {
     const model = uniqueModel('long');

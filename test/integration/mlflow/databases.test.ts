@@ -41,7 +41,13 @@ function promote(model: string, registry: Registry): Promise<Finding> {
   const promotion = aPromotion({ model, stages: { Production: '4' }, aliases: { champion: '4' } });
   const input = {
     promotion,
-    memory: { records: () => new Map(), lastDigest: undefined, handledAt: undefined, repairs: new Map(), generation: undefined },
+    memory: {
+      records: () => new Map(),
+      lastDigest: undefined,
+      handledAt: undefined,
+      repairs: new Map(),
+      generation: undefined,
+    },
     registry,
     owner: 'default/ml/churn',
     claimants: () => [],
