@@ -27,16 +27,19 @@ interface CommandOptions {
   readonly env?: Variables;
   readonly input?: string;
   readonly cwd?: string;
+  /** Ctrl-C is pressed once this resolves. */
+  readonly interrupt?: Promise<unknown>;
 }
 
 /** Runs one command to its end. */
 export async function modelpromotion(
   args: readonly string[],
-  { env = {}, input = '', cwd }: CommandOptions = {},
+  { env = {}, input = '', cwd, interrupt }: CommandOptions = {},
 ): Promise<CommandResult> {
   const child = start(args, env, cwd);
   const output = collect(child);
   child.stdin?.on('error', () => undefined).end(input);
+  void interrupt?.then(() => child.kill('SIGINT'));
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, stdout: output.stdout(), stderr: output.stderr() };
 }
