@@ -97,8 +97,8 @@ function isStatusPage(document: unknown): document is StatusPage {
   );
 }
 
-/** What goes wrong outside of single promotions: the source, a file of it, a registry. */
-function notesOf({ source, registries }: StatusPage): string[] {
+/** What goes wrong outside of single promotions: the status branch, the source, a file of it, a registry. */
+function notesOf({ source, statusBranch, registries }: StatusPage): string[] {
   const { failure, held, problems } = source;
   const orphans = problems.filter(({ object }) => object?.kind !== 'ModelPromotion');
   const sick = registries.flatMap(({ name, status }) => {
@@ -106,6 +106,11 @@ function notesOf({ source, registries }: StatusPage): string[] {
     return failing.map(({ message }) => `registry ${name}: ${message}`);
   });
   return [
+    ...(statusBranch === undefined
+      ? []
+      : [
+          `the status branch cannot be read, and nothing is done before it is: ${statusBranch.failure.message}`,
+        ]),
     ...(failure === undefined ? [] : [`the source cannot be read: ${failure.message}`]),
     ...(held === undefined ? [] : [HELD[held.reason]]),
     ...orphans.map(problemLine),

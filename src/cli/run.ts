@@ -219,11 +219,18 @@ async function restore(store: StatusStore | undefined, signal: AbortSignal): Pro
   };
 }
 
+function missing({ memoryFailure }: Controller): string {
+  return memoryFailure === undefined ? 'source' : 'status branch';
+}
+
 function routes(controller: Controller, metrics: ControllerMetrics, page: () => string): Routes {
   return {
     '/healthz': { get: () => text(200, 'ok\n') },
     '/readyz': {
-      get: () => (controller.source.listed ? text(200, 'ok\n') : text(503, 'the source was not read yet\n')),
+      get: () =>
+        controller.source.listed
+          ? text(200, 'ok\n')
+          : text(503, `the ${missing(controller)} was not read yet\n`),
     },
     '/metrics': {
       get: async () => ({
