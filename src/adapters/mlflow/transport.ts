@@ -172,7 +172,8 @@ function createDispatcher(
   };
   const options: Agent.Options = {
     connect,
-    connections: concurrency,
+    // One more for the page of a bulk read.
+    connections: concurrency + 1,
     pipelining: policy === 'kept' ? 1 : 0,
     keepAliveTimeout: KEEP_ALIVE,
     keepAliveMaxTimeout: KEEP_ALIVE,
