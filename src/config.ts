@@ -5,6 +5,18 @@
 import { parseDuration } from './api/duration.ts';
 import { clip, quote } from './api/quote.ts';
 
+/** What a text must look like, and that in words. */
+interface Form {
+  readonly pattern: RegExp;
+  readonly words: string;
+}
+
+/** The first part of owner tags, up to a slash, and a folder on the status branch. */
+const NAME: Form = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+  words: 'letters, digits, ".", "_" and "-", the first a letter or digit, at most 63',
+};
+
 interface OptionBase {
   readonly help: string;
   /** What stands for the value in the help; absent for a switch. */
@@ -18,7 +30,7 @@ interface OptionBase {
 
 type Option = OptionBase &
   (
-    | { readonly type: 'text'; readonly default?: string }
+    | { readonly type: 'text'; readonly default?: string; readonly form?: Form }
     | { readonly type: 'switch' }
     | { readonly type: 'duration'; readonly default: string; readonly least?: string }
     | { readonly type: 'integer'; readonly default: number; readonly least: number; readonly most: number }
@@ -94,6 +106,7 @@ export const OPTIONS = {
     type: 'text',
     default: 'default',
     value: 'NAME',
+    form: NAME,
     help: 'who we are among the controllers that share a registry or a status branch',
   },
   'namespace-labels': {
@@ -273,7 +286,9 @@ function defaultOf(option: Option): string | number | boolean | undefined {
 function parse(option: Option, text: string): string | number | boolean | Mistake {
   switch (option.type) {
     case 'text':
-      return text;
+      return option.form?.pattern.test(text) === false
+        ? new Mistake(`${JSON.stringify(text)} is not a name: ${option.form.words}`)
+        : text;
     case 'switch':
       return parseSwitch(text);
     case 'duration':

@@ -79,6 +79,7 @@ function optionRow(name: OptionName, commands: readonly (readonly [string, Comma
 
 function boundsOf(name: OptionName): string {
   const option = OPTIONS[name];
+  if ('form' in option) return `; ${option.form.words}`;
   if (option.type === 'integer') return `; from ${option.least} to ${option.most}`;
   return 'least' in option ? `; at least ${option.least}` : '';
 }

@@ -1,6 +1,7 @@
 /**
- * The rules between fields that a schema cannot say. They are the CEL rules of the CRDs, with circles of any
- * length. Every rule reads only what is well formed, so that it adds nothing to what the schema has said.
+ * The rules between fields that a schema cannot say. They are the CEL rules of the CRDs, which do not follow aliases
+ * further than one step: circles of three and more, and what two stages share through several aliases, are found
+ * here alone. Every rule reads only what is well formed, so that it adds nothing to what the schema has said.
  */
 import { isWithinBounds, longestDuration, parseDuration, shortestDuration } from './duration.ts';
 import { isFields, type Fields } from './fields.ts';

@@ -1,7 +1,7 @@
 /** A promotion with its status as a YAML file: what the status branch holds, and what is read back from it. */
 import { parseFile } from './documents.ts';
 import { isFields, type Fields } from './fields.ts';
-import type { ModelPromotion } from './generated/types.ts';
+import type { ModelPromotion, ModelPromotionStatus } from './generated/types.ts';
 import { readTree } from './tree.ts';
 import { isStatus } from './validate.ts';
 import { parseYaml, toYaml } from './yaml.ts';
@@ -11,11 +11,21 @@ export function statusPath(key: string): string {
   return `${key}.yaml`;
 }
 
+/** What is said of a manifest that was never valid: there is no spec to show. */
+export interface RejectedDocument {
+  readonly apiVersion: ModelPromotion['apiVersion'];
+  readonly kind: 'ModelPromotion';
+  readonly metadata: { readonly namespace: string; readonly name: string; readonly generation: number };
+  readonly status: ModelPromotionStatus;
+}
+
 export interface StatusFile {
   /** namespace/name, and what its writer put behind an underscore. */
   readonly key: string;
-  /** Undefined for a manifest that was never valid. */
+  /** Undefined for what is not as we write it any more. */
   readonly document: ModelPromotion | undefined;
+  /** Instead of a document, for a manifest that was never valid. */
+  readonly rejected: RejectedDocument | undefined;
 }
 
 /**
@@ -29,7 +39,24 @@ export function readStatusFile(path: string, text: string): StatusFile | undefin
   const { namespace, name } = metadata;
   if (typeof namespace !== 'string' || typeof name !== 'string') return undefined;
   const [, key = '', place] = /^(([^_]*)(?:_[^_]*)?)\.yaml$/.exec(path) ?? [];
-  return place === `${namespace}/${name}` ? { key, document: toDocument(path, stored, metadata) } : undefined;
+  if (place !== `${namespace}/${name}`) return undefined;
+  const isRejected = stored['spec'] === undefined;
+  return {
+    key,
+    document: isRejected ? undefined : toDocument(path, stored, metadata),
+    rejected: isRejected ? toRejected(stored, metadata) : undefined,
+  };
+}
+
+function toRejected({ status }: Fields, metadata: Fields): RejectedDocument | undefined {
+  const { namespace, name, generation } = metadata;
+  if (!isStatus(status) || !Number.isInteger(generation)) return undefined;
+  return {
+    apiVersion: 'modelpromotion.dev/v1alpha1',
+    kind: 'ModelPromotion',
+    metadata: { namespace: String(namespace), name: String(name), generation: generation as number },
+    status,
+  };
 }
 
 function toDocument(path: string, stored: Fields, stamped: Fields): ModelPromotion | undefined {

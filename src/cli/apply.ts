@@ -2,7 +2,8 @@
 import type { Config, Environment, OptionName } from '../config.ts';
 import { toYaml } from '../api/yaml.ts';
 import { LOG_OPTIONS, REGISTRY_OPTIONS } from './assembly.ts';
-import { carryOut, isPending, type Applied } from './carry-out.ts';
+import type { Applied } from './apply-progress.ts';
+import { carryOut, isPending } from './carry-out.ts';
 import { EXIT, worst, type ExitCode } from './exit.ts';
 import { planPaths } from './oneshot.ts';
 import { plural, renderPlan } from './render/plan.ts';
@@ -28,17 +29,19 @@ export async function apply(
   const finished = progress('Reading manifests and registries…');
   const oneShot = await planPaths(paths, config, env, signal).finally(finished);
   try {
-    const report = reportPlan(oneShot);
+    const { scrubber } = oneShot;
+    const report = scrubber.clean(reportPlan(oneShot));
     const pending = oneShot.promotions.filter(isPending);
     if (config.output === 'table') print(renderPlan(report, 'table'));
     if (pending.length === 0) {
-      if (config.output !== 'table') print(renderApplied([], report, config.output));
+      if (config.output !== 'table') print(renderApplied(obstructed(report), report, config.output));
       return exitCodeOf(report, false);
     }
-    const refusal = await ask(config, signal);
+    const refusal = await ask(config, report, signal);
     if (refusal !== undefined) return refusal;
-    const applied = await carryOut(oneShot.promotions, signal);
-    print(renderApplied(applied, report, config.output));
+    const applied = await carryOut(oneShot, signal);
+    const told = config.output === 'table' ? applied : [...applied, ...obstructed(report)];
+    print(renderApplied(scrubber.clean(told), report, config.output));
     return worst([
       exitCodeOf(withoutPending(report), false),
       ...applied.flatMap(({ obstacle }) => (obstacle === undefined ? [] : [exitCodeOfObstacle(obstacle)])),
@@ -53,13 +56,25 @@ function withoutPending(report: PlanReport): PlanReport {
   return { ...report, promotions: report.promotions.filter(({ state }) => state !== 'Changes') };
 }
 
-/** Undefined when it may be applied. */
-async function ask(config: ApplyConfig, signal: AbortSignal): Promise<ExitCode | undefined> {
+/** What the plan could do nothing for: where the plan itself was not printed, the result says why. */
+function obstructed({ promotions }: PlanReport): Applied[] {
+  return promotions.flatMap(({ promotion, state, obstacle }) =>
+    state === 'Blocked' && obstacle !== undefined ? [{ promotion, actions: [], obstacle }] : [],
+  );
+}
+
+/** Undefined when it may be applied. Nobody is asked about a plan that was not shown. */
+async function ask(
+  config: ApplyConfig,
+  report: PlanReport,
+  signal: AbortSignal,
+): Promise<ExitCode | undefined> {
   if (config.yes) return undefined;
   if (!isInteractive()) {
     tell('apply asks before it changes anything, and this is not a terminal: run it with --yes');
     return EXIT.invalid;
   }
+  if (config.output !== 'table') tell(renderPlan(report, 'table'));
   if (await confirm('Apply this plan? Only "yes" is accepted: ', signal)) return undefined;
   tell('Nothing was changed.');
   return EXIT.failed;

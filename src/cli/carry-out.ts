@@ -1,6 +1,6 @@
 /** Carries out plans that were shown: one promotion of a model after the other, several models at once. */
 import { OPTIONS } from '../config.ts';
-import { describeAction, type Action } from '../domain/action.ts';
+import type { Action } from '../domain/action.ts';
 import { settlingOrder } from '../domain/desired.ts';
 import type { Model } from '../domain/observed.ts';
 import type { Obstacle, Plan } from '../domain/plan.ts';
@@ -15,17 +15,9 @@ import {
 } from '../reconcile/pass.ts';
 import type { Registry } from '../reconcile/ports.ts';
 import { Limiter } from '../runtime/limiter.ts';
-import { sleep } from '../runtime/time.ts';
-import type { Planned } from './oneshot.ts';
-import { reportAction, type ActionReport } from './report.ts';
-import { tell } from './terminal.ts';
-
-/** What became of one promotion. */
-export interface Applied {
-  readonly promotion: string;
-  readonly actions: readonly ActionReport[];
-  readonly obstacle: Obstacle | undefined;
-}
+import type { Scrubber } from '../runtime/secrets.ts';
+import { ApplyProgress, type Applied } from './apply-progress.ts';
+import type { OneShot, Planned } from './oneshot.ts';
 
 type PlannedOne = Extract<Planned, { kind: 'planned' }>;
 
@@ -43,14 +35,21 @@ function isWaiting(planned: Planned): planned is PlannedOne {
 }
 
 /** Not all at once: what was read of a model must be fresh when it is written to. */
-export async function carryOut(promotions: readonly Planned[], signal: AbortSignal): Promise<Applied[]> {
+export async function carryOut(
+  { promotions, scrubber }: Pick<OneShot, 'promotions' | 'scrubber'>,
+  signal: AbortSignal,
+): Promise<Applied[]> {
   const limiters = new Map<Registry, Limiter>();
   const applied = await Promise.all(
     companiesOf(promotions).map((company) => {
       const [{ input }] = company;
       const limiter = limiters.get(input.registry) ?? new Limiter(OPTIONS.workers.default);
       limiters.set(input.registry, limiter);
-      return limiter.run(() => applyCompany(company, signal), signal);
+      return limiter
+        .run(() => applyCompany(company, scrubber, signal), signal)
+        .catch((error: unknown) =>
+          company.filter(isPending).map((planned) => progressOf(planned, scrubber).broken(error)),
+        );
     }),
   );
   return applied.flat();
@@ -80,48 +79,53 @@ function rankOf({ input }: PlannedOne): number {
 }
 
 /** One after the other: what one of them changes is no reason not to apply what was shown of the next. */
-async function applyCompany(company: Company, signal: AbortSignal): Promise<Applied[]> {
+async function applyCompany(company: Company, scrubber: Scrubber, signal: AbortSignal): Promise<Applied[]> {
   const applied: Applied[] = [];
   for (const planned of company) {
     const changed = applied.some(({ actions }) => actions.length > 0);
-    if (isPending(planned) || changed) applied.push(await applyOne(planned, changed, signal));
+    if (!isPending(planned) && !changed) continue;
+    const progress = progressOf(planned, scrubber);
+    applied.push(
+      await applyOne(planned, changed, progress, signal).then(
+        (obstacle) => progress.ended(obstacle),
+        (error: unknown) => progress.broken(error),
+      ),
+    );
   }
   return applied;
 }
 
-async function applyOne(planned: PlannedOne, changed: boolean, signal: AbortSignal): Promise<Applied> {
-  const { entry, input, pass } = planned;
-  const { promotion } = entry;
-  const options = passOptions(promotion.key, signal);
-  const done: Action[] = [];
-  const finish = (obstacle: Obstacle | undefined): Applied => ({
-    promotion: promotion.key,
-    actions: done.map(reportAction),
-    obstacle,
-  });
+function progressOf({ entry }: PlannedOne, scrubber: Scrubber): ApplyProgress {
+  return new ApplyProgress(entry.promotion.key, scrubber);
+}
+
+/** Undefined when all was done. */
+async function applyOne(
+  { input, pass }: PlannedOne,
+  changed: boolean,
+  progress: ApplyProgress,
+  signal: AbortSignal,
+): Promise<Obstacle | undefined> {
+  const { promotion } = input;
+  const options = progress.passOptions(signal);
   let shown: Shown = { ...shownBy(pass), changed };
   // A target that follows another is planned once that one is up to date, so there may be several rounds.
   for (let round = 0; round <= promotion.targets.length; round += 1) {
     const result = await input.registry.exclusive(promotion.model, () =>
       applyRound(input, shown, options, signal),
     );
-    if ('obstacle' in result) return finish(result.obstacle);
-    done.push(...result.applied);
-    if (result.failure !== undefined) return finish(result.failure);
-    if (result.plan.kind === 'Suspended' || result.plan.kind === 'UpToDate') return finish(undefined);
-    if (result.plan.kind === 'Blocked') return finish(result.plan.obstacle);
+    if ('obstacle' in result) return result.obstacle;
+    if (result.failure !== undefined) return result.failure;
+    if (result.plan.kind === 'Suspended' || result.plan.kind === 'UpToDate') return undefined;
+    if (result.plan.kind === 'Blocked') return result.plan.obstacle;
     shown = { actions: result.plan.actions, model: result.model, changed: false };
   }
-  return finish({
-    reason: 'ProgressingWithRetry',
-    message: 'the registry changes while we apply; run apply again',
-  });
+  return { reason: 'ProgressingWithRetry', message: 'the registry changes while we apply; run apply again' };
 }
 
 type Round =
   | { readonly obstacle: Obstacle }
   | {
-      readonly applied: readonly Action[];
       readonly failure: Obstacle | undefined;
       readonly plan: Plan;
       readonly model: Model;
@@ -173,7 +177,6 @@ async function applyRound(
   if (finding.kind !== 'Planned')
     return { obstacle: { reason: 'RegistryRefused', message: 'no plan could be made' } };
   return {
-    applied: finding.attempt?.applied ?? [],
     failure: finding.attempt?.failure,
     plan: finding.plan,
     model: observed.value,
@@ -193,14 +196,4 @@ function stillShown(
   const left = remainder(actions, planned, model);
   if (left !== undefined || !changed) return left;
   return leadsToTheSame(actions, planned, anew, model) ? anew : undefined;
-}
-
-function passOptions(promotion: string, signal: AbortSignal): PassOptions {
-  return {
-    fence: () => !signal.aborted,
-    now: Date.now,
-    sleep,
-    progress: (action) => tell(`${promotion}: ${describeAction(action)}…`),
-    unmarked: (message) => tell(`${promotion}: warning: ${message}`),
-  };
 }

@@ -47,6 +47,7 @@ export const COMMANDS = {
     help: 'show the plan, ask, and carry it out',
     argument: PATHS,
     options: APPLY_OPTIONS,
+    notes: 'The result tells what was done and what is open, also when it was stopped in between.',
     examples: [
       'modelpromotion apply manifests/ --registry-uri http://127.0.0.1:5000',
       'modelpromotion apply manifests/ --yes -o json',

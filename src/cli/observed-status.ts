@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { makeCacheFolder } from '../adapters/git/cache-folder.ts';
 import { isFields } from '../api/fields.ts';
 import type { ModelPromotionStatus } from '../api/generated/types.ts';
-import type { Problem } from '../api/listing.ts';
 import { readStatusFile } from '../api/status-file.ts';
 import type { Config, OptionName } from '../config.ts';
 import { LOG_OPTIONS, openOutput } from './assembly.ts';
@@ -25,15 +24,15 @@ export interface ObservedPromotion {
   readonly key: string;
   readonly model: string;
   readonly generation: number | undefined;
-  readonly status: ModelPromotionStatus & { readonly problems?: readonly Problem[] };
+  readonly status: ModelPromotionStatus;
   /** The whole object, for output as data. */
   readonly document: unknown;
 }
 
-/** The message of a promotion's Ready condition, or what is wrong with its manifest. */
+/** The message of a promotion's Ready condition. */
 export function messageOf({ status }: ObservedPromotion): string {
   const ready = status.conditions?.find((condition) => condition.type === 'Ready');
-  return ready?.message ?? status.problems?.map(problemLine).join('; ') ?? 'not looked at yet';
+  return ready?.message ?? 'not looked at yet';
 }
 
 export interface ObservedStatus {
@@ -98,8 +97,8 @@ function isStatusPage(document: unknown): document is StatusPage {
   );
 }
 
-/** What goes wrong outside of single promotions: the source, a file of it, a registry. */
-function notesOf({ source, registries }: StatusPage): string[] {
+/** What goes wrong outside of single promotions: the status branch, the source, a file of it, a registry. */
+function notesOf({ source, statusBranch, registries }: StatusPage): string[] {
   const { failure, held, problems } = source;
   const orphans = problems.filter(({ object }) => object?.kind !== 'ModelPromotion');
   const sick = registries.flatMap(({ name, status }) => {
@@ -107,6 +106,11 @@ function notesOf({ source, registries }: StatusPage): string[] {
     return failing.map(({ message }) => `registry ${name}: ${message}`);
   });
   return [
+    ...(statusBranch === undefined
+      ? []
+      : [
+          `the status branch cannot be read, and nothing is done before it is: ${statusBranch.failure.message}`,
+        ]),
     ...(failure === undefined ? [] : [`the source cannot be read: ${failure.message}`]),
     ...(held === undefined ? [] : [HELD[held.reason]]),
     ...orphans.map(problemLine),
@@ -138,7 +142,7 @@ async function openBranch(config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>
 function fromFiles(files: ReadonlyMap<string, string>): ObservedStatus {
   const documents = [...files]
     .flatMap(([path, text]) => readStatusFile(path, text) ?? [])
-    .flatMap(({ key, document }) => (isFormerKey(key) ? [] : (document ?? [])));
+    .flatMap(({ key, document, rejected }) => (isFormerKey(key) ? [] : (document ?? rejected ?? [])));
   return {
     revision: undefined,
     promotions: documents.map((document) => toObserved({ ...document })),

@@ -7,6 +7,7 @@ import { recordsFromMarks } from '../domain/provenance.ts';
 import type { Config, Environment } from '../config.ts';
 import { Engine } from '../reconcile/engine.ts';
 import { planLive, type PassInput, type PlannedPass } from '../reconcile/pass.ts';
+import type { Scrubber } from '../runtime/secrets.ts';
 import { sleep } from '../runtime/time.ts';
 import { readPaths } from '../sources/folder.ts';
 import { uidOf } from '../sources/uid.ts';
@@ -23,6 +24,8 @@ export type Planned = { readonly entry: Entry } & (
 export interface OneShot {
   readonly listing: Listing;
   readonly promotions: readonly Planned[];
+  /** Knows every secret that was used. */
+  readonly scrubber: Scrubber;
   close(): Promise<void>;
 }
 
@@ -69,7 +72,7 @@ export async function planPaths(
   const promotions = await Promise.all(
     [...engine.catalog.entries.values()].map((entry) => planOne(engine, entry, signal)),
   );
-  return { listing, promotions, close: () => directory.close() };
+  return { listing, promotions, scrubber, close: () => directory.close() };
 }
 
 /** The registries that the manifests use, looked at once: what cannot be reached is then said for each promotion. */

@@ -22,7 +22,7 @@ export async function plan(
 ): Promise<ExitCode> {
   const finished = progress('Reading manifests and registries…');
   const oneShot = await planPaths(paths, config, env, signal).finally(finished);
-  const report = reportPlan(oneShot);
+  const report = oneShot.scrubber.clean(reportPlan(oneShot));
   await oneShot.close();
   print(renderPlan(report, config.output));
   return exitCodeOf(report, config['exit-code']);

@@ -96,6 +96,7 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
           store: home.store,
           documentOf: (key) => engine.document(key),
           keys: () => engine.keys(),
+          scrubber,
           idle: () => queue.idle(),
           revision: () => engine.catalog.revision,
           logger,
@@ -142,7 +143,7 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
     controller,
     hints,
   };
-  const fixed = routes(controller, metrics, () => statusPage(shown, Date.now()));
+  const fixed = routes(controller, metrics, () => scrubber.json(statusPage(shown, Date.now())));
   const server = await serve(config.listen, () => ({ ...fixed, ...hooks.routes() }));
   logger.info(
     { source: home.source.description, listen: server.url, installation: config.installation },
@@ -213,15 +214,23 @@ async function restore(store: StatusStore | undefined, signal: AbortSignal): Pro
   return {
     documents: documentsOf(false),
     former: documentsOf(true),
+    rejected: known.flatMap(({ rejected }) => rejected ?? []),
     keys: known.map(({ key }) => key),
   };
 }
 
-function routes(controller: Controller, metrics: ControllerMetrics, page: () => unknown): Routes {
+function missing({ memoryFailure }: Controller): string {
+  return memoryFailure === undefined ? 'source' : 'status branch';
+}
+
+function routes(controller: Controller, metrics: ControllerMetrics, page: () => string): Routes {
   return {
     '/healthz': { get: () => text(200, 'ok\n') },
     '/readyz': {
-      get: () => (controller.source.listed ? text(200, 'ok\n') : text(503, 'the source was not read yet\n')),
+      get: () =>
+        controller.source.listed
+          ? text(200, 'ok\n')
+          : text(503, `the ${missing(controller)} was not read yet\n`),
     },
     '/metrics': {
       get: async () => ({
@@ -234,7 +243,7 @@ function routes(controller: Controller, metrics: ControllerMetrics, page: () => 
       get: () => ({
         status: 200,
         type: 'application/json',
-        body: `${JSON.stringify(page(), null, 2)}\n`,
+        body: `${page()}\n`,
       }),
     },
   };

@@ -100,8 +100,7 @@ function isAt(current: string | undefined, wanted: string): boolean {
 }
 
 function stateOf({ generation, status }: ObservedPromotion): Verdict['kind'] {
-  const { conditions = [], observedGeneration, problems } = status;
-  if (problems !== undefined) return 'stalled';
+  const { conditions = [], observedGeneration } = status;
   if (generation !== observedGeneration) return 'waiting';
   if (conditions.some(({ type, status }) => type === 'Stalled' && status === 'True')) return 'stalled';
   if (status.summary?.ready === 'Suspended') return 'ready';
@@ -110,7 +109,7 @@ function stateOf({ generation, status }: ObservedPromotion): Verdict['kind'] {
 
 function describe(promotion: ObservedPromotion): string {
   const { key, generation, status } = promotion;
-  if (status.problems === undefined && generation !== status.observedGeneration) {
+  if (generation !== status.observedGeneration) {
     return `${key}: its document changed, and was not looked at yet`;
   }
   return `${key}: ${status.summary?.reason ?? 'Pending'}: ${messageOf(promotion)}`;

@@ -67,6 +67,8 @@ export interface AdvanceOptions {
   readonly allowEmpty: boolean;
   /** A stable identity for an object that has none of its own. */
   readonly uidOf: (key: string) => string;
+  /** The generation at which a manifest was that was never valid so far. */
+  readonly generationOf?: (key: string) => number | undefined;
 }
 
 export function advance(previous: Catalog, listing: Listing, options: AdvanceOptions): Advance {
@@ -173,7 +175,7 @@ function nextEntry(
   { entries }: Catalog,
   { object, location }: Listing['promotions'][number],
   { revision, author }: Listing,
-  { uidOf }: AdvanceOptions,
+  { uidOf, generationOf }: AdvanceOptions,
 ): Entry {
   const key = `${object.metadata.namespace}/${object.metadata.name}`;
   const before = entries.get(key);
@@ -182,7 +184,7 @@ function nextEntry(
     const { revision: attempted } = promotion;
     return { ...before, promotion, document: object, location, problems: [], refused: false, attempted };
   }
-  const generation = (before?.promotion.generation ?? 0) + 1;
+  const generation = (before?.promotion.generation ?? generationOf?.(key) ?? 0) + 1;
   return {
     promotion: toPromotion(object, { uid: uidOf(key), generation, revision }),
     document: object,

@@ -7,6 +7,8 @@ import { describeAction } from './action.ts';
 import { decisionsOf, type Attempt, type Pass } from './finding.ts';
 import type { Decision, Plan } from './plan.ts';
 
+const LONGEST_MESSAGE = 4_000;
+
 /** The Ready condition, before it has a time. */
 export interface Ready {
   readonly status: 'True' | 'False' | 'Unknown';
@@ -85,7 +87,7 @@ export function conditionsOf(pass: Pass, ready: Ready): Condition[] {
     type: condition.type,
     status: condition.status,
     reason: condition.reason,
-    message: condition.message.slice(0, 4_000),
+    message: condition.message.slice(0, LONGEST_MESSAGE),
     observedGeneration: pass.promotion.generation,
     lastTransitionTime: transitionTime(condition, pass),
   }));
@@ -100,14 +102,14 @@ function transitionTime(
   return before?.status === status ? before.lastTransitionTime : timestamp(now);
 }
 
-function describeProblems(problems: readonly Problem[]): string {
+/** What a condition says of mistakes: the first few, where each is, and how many more there are. */
+export function describeProblems(problems: readonly Problem[]): string {
   const shown = problems
     .slice(0, 5)
     .map(
       ({ file, line, column, path, message }) =>
         `${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}`,
     );
-  return problems.length > shown.length
-    ? `${shown.join('; ')}; and ${problems.length - shown.length} more`
-    : shown.join('; ');
+  const more = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : [];
+  return [...shown, ...more].join('; ').slice(0, LONGEST_MESSAGE);
 }

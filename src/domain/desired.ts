@@ -53,7 +53,7 @@ export interface Promotion {
   /** Milliseconds. */
   readonly interval: number;
   readonly suspend: boolean;
-  /** A token that asks for a pass now (our annotation, or Flux's). */
+  /** The token that asks for a pass now: that of our annotation, or Flux's, or both with a space between. */
   readonly reconcileAt: string | undefined;
 }
 
@@ -94,10 +94,22 @@ export function toPromotion(object: ModelPromotion, provenance: Provenance): Pro
     deletionPolicy: spec.deletionPolicy,
     interval: parseDuration(spec.interval),
     suspend: spec.suspend,
-    reconcileAt:
-      metadata.annotations?.['modelpromotion.dev/reconcileAt'] ??
-      metadata.annotations?.['reconcile.fluxcd.io/requestedAt'],
+    reconcileAt: tokenOf(metadata.annotations),
   };
+}
+
+const ASKING = ['modelpromotion.dev/reconcileAt', 'reconcile.fluxcd.io/requestedAt'];
+
+function tokenOf(annotations: ModelPromotion['metadata']['annotations']): string | undefined {
+  const tokens = ASKING.flatMap((key) => annotations?.[key] ?? []);
+  return tokens.length === 0 ? undefined : tokens.join(' ');
+}
+
+/** Whether somebody asks for a look that was not made yet. That a token disappears means nothing: Flux removes some. */
+export function asksForLook({ reconcileAt }: Promotion, handled: string | undefined): boolean {
+  if (reconcileAt === undefined || reconcileAt === handled) return false;
+  const known = new Set(handled?.split(' '));
+  return handled === undefined || reconcileAt.split(' ').some((token) => !known.has(token));
 }
 
 interface WantSpec {

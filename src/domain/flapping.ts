@@ -6,7 +6,7 @@
 import { timestamp } from '../api/timestamp.ts';
 import type { ModelPromotionStatus, TargetStatus } from '../api/generated/types.ts';
 import type { Action } from './action.ts';
-import type { Promotion, TargetId } from './desired.ts';
+import { asksForLook, type Promotion, type TargetId } from './desired.ts';
 import type { Attempt } from './finding.ts';
 
 /** So many times in a row a thing is put back at once. */
@@ -45,8 +45,7 @@ export type Fights = ReadonlyMap<TargetId, Fight>;
 
 /** A new document, or a person who asks for a look, ends every fight. */
 export function repairsOf(status: ModelPromotionStatus | undefined, promotion: Promotion): Repairs {
-  const asked =
-    promotion.reconcileAt !== undefined && promotion.reconcileAt !== status?.lastHandledReconcileAt;
+  const asked = asksForLook(promotion, status?.lastHandledReconcileAt);
   if (asked || status?.observedGeneration !== promotion.generation) return new Map();
   return new Map(
     (status.targets ?? []).flatMap(({ target, desired, repairs = [] }) =>

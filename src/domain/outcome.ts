@@ -32,6 +32,8 @@ export type Next =
   | { readonly kind: 'OnChange' };
 
 const HISTORY = 10;
+/** One fewer than the schema allows: the last line says how many more there are. */
+const ACTIONS = 499;
 /** How soon a target is looked at again that waits for something near. */
 const WAITING = 30_000;
 
@@ -70,8 +72,10 @@ function keptStatus({ promotion, previous, finding }: Pass): ModelPromotionStatu
 
 function planOf(pass: Pass): Pick<ModelPromotionStatus, 'plan'> {
   if (pass.finding.kind !== 'Planned' || pass.finding.plan.kind !== 'Apply') return {};
-  const actions = pass.finding.plan.actions.map(describeAction);
-  return { plan: { ...optional('digest', pass.finding.attempt?.digest), actions } };
+  const { actions } = pass.finding.plan;
+  const shown = actions.slice(0, ACTIONS).map(describeAction);
+  const more = actions.length > ACTIONS ? [`and ${actions.length - ACTIONS} more`] : [];
+  return { plan: { ...optional('digest', pass.finding.attempt?.digest), actions: [...shown, ...more] } };
 }
 
 function appliedOf(
@@ -120,10 +124,7 @@ function eventsOf(pass: Pass, ready: Ready): Event[] {
       reason: 'TargetDropped',
       message: `${describeTarget(target as Target['id'])} is no longer declared and stays at ${current ?? 'nothing'}`,
     }));
-  const before = previous?.conditions?.find((condition) => condition.type === 'Ready');
-  const turned =
-    before?.status !== ready.status || before.reason !== ready.reason || before.message !== ready.message;
-  const verdict: Event[] = turned
+  const verdict: Event[] = hasTurned(pass, ready)
     ? [
         {
           type: ready.status === 'False' && severity(ready.reason) === 'stalled' ? 'Warning' : 'Normal',
@@ -133,6 +134,16 @@ function eventsOf(pass: Pass, ready: Ready): Event[] {
       ]
     : [];
   return [...applied, ...dropped, ...verdict];
+}
+
+/** Other words for the same are no event: a message may name what changes all the time. */
+function hasTurned({ promotion, previous }: Pass, { status, reason }: Ready): boolean {
+  const before = previous?.conditions?.find((condition) => condition.type === 'Ready');
+  return (
+    before?.status !== status ||
+    before.reason !== reason ||
+    previous?.observedGeneration !== promotion.generation
+  );
 }
 
 function nextOf(pass: Pass, ready: Ready): Next {

@@ -6,6 +6,7 @@
  * - the **provenance tag**, one a version: who put it where, from which revision, by which plan.
  */
 import { clip } from '../api/quote.ts';
+import { isTimestamp } from '../api/timestamp.ts';
 import { movement, simulate, type Action } from './action.ts';
 import type { TargetId } from './desired.ts';
 import type { Model, Version } from './observed.ts';
@@ -18,9 +19,24 @@ export const PROVENANCE_TAG = `${PREFIX}applied`;
 /** Of what somebody else may have written. */
 const LONGEST = 300;
 
-/** MLflow tag keys hold at most 250 characters, aliases 255: the tail of a very long alias is dropped. */
+/** Of a tag's key, in MLflow. */
+const LONGEST_KEY = 250;
+
+/** An alias has up to 255 characters: a fingerprint stands for the tail of one that is too long. */
 export function ownerTag(target: TargetId): string {
-  return `${OWNER}${target}`.slice(0, 250);
+  const tag = `${OWNER}${target}`;
+  const characters = Array.from(tag);
+  if (characters.length <= LONGEST_KEY) return tag;
+  const end = `.${fingerprint(target)}`;
+  return `${characters.slice(0, LONGEST_KEY - end.length).join('')}${end}`;
+}
+
+/** 16 hexadecimal digits (FNV-1a): tells names apart, and proves nothing. */
+function fingerprint(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (let index = 0; index < text.length; index += 1)
+    hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(index))) * 0x100000001b3n);
+  return hash.toString(16).padStart(16, '0');
 }
 
 /**
@@ -174,19 +190,23 @@ export interface Provenance {
   readonly at: string;
 }
 
-const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
+/** What no revision, owner or target holds: spaces, controls, marks that reorder text. */
+const UNPRINTABLE = /[\p{C}\p{Z}]/u;
+const DIGEST = /^sha256:[0-9a-f]{1,64}$/;
 
 /** The provenance tag of a version; undefined without one, or when it is not of our making. */
 export function provenanceOf(version: Version | undefined): Provenance | undefined {
   try {
     const mark = JSON.parse(version?.tags.get(PROVENANCE_TAG) ?? 'null') as Partial<Provenance> | null;
     const { by, at, revision, digest, targets } = mark ?? {};
-    const texts = [by, at, revision, digest].every(
-      (text) => typeof text === 'string' && text.length <= LONGEST,
-    );
-    const named = Array.isArray(targets) && targets.every((target) => typeof target === 'string');
-    return texts && named && TIME.test(at ?? '') ? (mark as Provenance) : undefined;
+    const named = Array.isArray(targets) && targets.every(isPlain);
+    const told = isPlain(by) && isPlain(revision) && isPlain(digest) && isPlain(at);
+    return named && told && DIGEST.test(digest) && isTimestamp(at) ? (mark as Provenance) : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isPlain(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= LONGEST && !UNPRINTABLE.test(text);
 }

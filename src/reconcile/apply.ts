@@ -11,6 +11,8 @@ export interface ApplyOptions {
   readonly fence: () => boolean;
   /** Called before each write is sent. */
   readonly progress?: (action: Action) => void;
+  /** Called after each write that was carried out. */
+  readonly done?: (action: Action) => void;
 }
 
 /**
@@ -36,6 +38,7 @@ export async function applyActions(
       return { applied, digest, failure: obstacle, moves };
     }
     applied.push(action);
+    options.done?.(action);
     current = simulate(current, action);
   }
   return { applied, digest, failure: undefined, moves: movesOf(applied, model) };

@@ -5,6 +5,7 @@
 import type { Listing } from '../api/listing.ts';
 import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
 import { severity, type Reason } from '../api/reasons.ts';
+import type { RejectedDocument } from '../api/status-file.ts';
 import { advance, EMPTY_CATALOG, remember, samePlace, type Catalog, type Entry } from '../domain/catalog.ts';
 import { findConflict, holderOf, ownersOf, type Claimant } from '../domain/claims.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
@@ -18,7 +19,7 @@ import type { Records, TargetRecord } from '../domain/record.ts';
 import { inherit, recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
 import { formerKey, isFormerKey } from './former.ts';
-import { rejectedDocument, rejectedOf, type RejectedDocument } from './rejected.ts';
+import { keyOf, rejectedDocuments } from './rejected.ts';
 import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
 import { release, type Elsewhere } from './release.ts';
 import type { Observer, Registries, Registry } from './ports.ts';
@@ -49,6 +50,8 @@ export class Engine {
   readonly #options: EngineOptions;
   #catalog: Catalog = EMPTY_CATALOG;
   readonly #statuses = new Map<string, ModelPromotionStatus>();
+  /** What is declared and was never valid. */
+  #rejected: ReadonlyMap<string, RejectedDocument> = new Map();
   readonly #leaving = new Map<string, Leaving[]>();
   /** Keys under which something of them is remembered although their names are used again. */
   readonly #former = new Set<string>();
@@ -69,10 +72,14 @@ export class Engine {
   }
 
   /**
-   * Takes back what was remembered before a restart: documents with their status, in the order of age, and
-   * those that were still to be released although their names are used again.
+   * Takes back what was remembered before a restart: documents with their status, in the order of age,
+   * those that were still to be released although their names are used again, and what was never valid.
    */
-  restore(documents: readonly ModelPromotion[], former: readonly ModelPromotion[] = []): void {
+  restore(
+    documents: readonly ModelPromotion[],
+    former: readonly ModelPromotion[] = [],
+    rejected: readonly RejectedDocument[] = [],
+  ): void {
     const entries = new Map(this.#catalog.entries);
     for (const document of documents) {
       const entry = this.#remembered(document);
@@ -83,6 +90,7 @@ export class Engine {
       this.#uncertain.add(key);
     }
     this.#catalog = { ...this.#catalog, entries };
+    this.#rejected = new Map(rejected.map((document) => [keyOf(document.metadata), document]));
     for (const document of former) {
       const entry = this.#remembered(document);
       this.#leave(entry, document.status);
@@ -100,7 +108,11 @@ export class Engine {
   async accept(listing: Listing): Promise<string[]> {
     const { allowEmpty, uidOf, observer, registries } = this.#options;
     const before = this.#catalog;
-    const { catalog, changed, removed } = advance(before, listing, { allowEmpty, uidOf });
+    const { catalog, changed, removed } = advance(before, listing, {
+      allowEmpty,
+      uidOf,
+      generationOf: (key) => this.#rejected.get(key)?.metadata.generation,
+    });
     this.#catalog = catalog;
     if (catalog.held?.reason === 'EmptySource') {
       observer.warn(
@@ -132,10 +144,18 @@ export class Engine {
     const former = this.#claims;
     this.#claims = new ClaimIndex(catalog.entries, registries);
     for (const { former, records } of givenUp) if (former !== undefined) this.#handOver(former, records);
-    for (const key of new Set([...rejectedOf(before).keys(), ...rejectedOf(catalog).keys()]))
-      this.#options.onStatus(key);
+    this.#reject(catalog);
     const keys = [...changed, ...this.#claims.movedSince(former), ...this.#leaving.keys()];
     return withRivals(keys, [former, this.#claims]);
+  }
+
+  /** What was never valid and is now goes on from the status that it had. */
+  #reject(catalog: Catalog): void {
+    const before = this.#rejected;
+    this.#rejected = rejectedDocuments(catalog, before, this.#options.now());
+    for (const [key, { status }] of before) if (catalog.entries.has(key)) this.#statuses.set(key, status);
+    for (const key of new Set([...before.keys(), ...this.#rejected.keys()]))
+      if (before.get(key) !== this.#rejected.get(key)) this.#options.onStatus(key);
   }
 
   /** Keys of the promotions that a registry's models concern; of all its models when none are named. */
@@ -186,9 +206,7 @@ export class Engine {
     const entry = this.#catalog.entries.get(key);
     if (entry === undefined) {
       const leaving = this.#leaving.get(key)?.at(-1);
-      if (leaving !== undefined) return withStatus(leaving.entry, leaving.status);
-      const problems = rejectedOf(this.#catalog).get(key);
-      return problems === undefined ? undefined : rejectedDocument(key, problems);
+      return leaving === undefined ? this.#rejected.get(key) : withStatus(leaving.entry, leaving.status);
     }
     return withStatus(entry, this.#statuses.get(key));
   }
@@ -201,7 +219,7 @@ export class Engine {
 
   /** Every key that `document` has something to say of. */
   keys(): string[] {
-    return [...this.#catalog.entries.keys(), ...rejectedOf(this.#catalog).keys()];
+    return [...this.#catalog.entries.keys(), ...this.#rejected.keys()];
   }
 
   /** What a pass over this promotion would start from; undefined with the reason when there can be none. */
@@ -480,10 +498,6 @@ function withStatus(entry: Entry, status: ModelPromotionStatus | undefined): Mod
 function revisionOf(status: ModelPromotionStatus | undefined): string {
   const refused = status?.summary?.reason === 'InvalidSpec';
   return (refused ? status.lastAppliedRevision : status?.lastAttemptedRevision) ?? '';
-}
-
-function keyOf({ namespace, name }: { namespace: string; name: string }): string {
-  return `${namespace}/${name}`;
 }
 
 function logEvent(observer: Observer, promotion: string, { type, reason, message }: Event): void {

@@ -5,7 +5,7 @@
 import { timestamp } from '../api/timestamp.ts';
 import { isDone, type Action } from '../domain/action.ts';
 import { ownersOf, type Claimant } from '../domain/claims.ts';
-import type { Promotion } from '../domain/desired.ts';
+import { asksForLook, type Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
 import type { Fact, Model } from '../domain/observed.ts';
 import type { Attempt, Finding } from '../domain/finding.ts';
@@ -61,7 +61,7 @@ export async function reconcile(
 ): Promise<Finding> {
   const { promotion, registry } = input;
   const quick = registry.snapshot(promotion.model);
-  if (quick !== undefined && !asksForLook(input)) {
+  if (quick !== undefined && !asksForLook(promotion, input.memory.handledAt)) {
     const plan = planOn(quick, input, options.now());
     const settled = plan.kind === 'UpToDate' && straysOf(input, quick).length === 0;
     if (settled || plan.kind === 'Suspended') return { kind: 'Planned', plan, attempt: undefined };
@@ -219,9 +219,4 @@ function planOn(observed: Fact<Model>, input: PassInput, now: number): Plan {
 function digestOf({ promotion, memory }: PassInput, plan: Plan, observed: Fact<Model>): string | undefined {
   if (plan.kind !== 'Apply' || observed.kind !== 'known') return undefined;
   return sha256(digestText(promotion, plan.actions, observed.value, memory.lastDigest));
-}
-
-/** Somebody asked for a look at the registry itself (the reconcileAt annotation). */
-function asksForLook({ promotion, memory }: PassInput): boolean {
-  return promotion.reconcileAt !== undefined && promotion.reconcileAt !== memory.handledAt;
 }

@@ -3,10 +3,8 @@
  * when it is added while it runs. What a key means is looked up when it runs: level, not edge.
  */
 import { Lanes } from './lanes.ts';
-import { backoff } from './time.ts';
+import { backoff, LONGEST_DELAY } from './time.ts';
 
-/** The longest delay a timer can hold; longer ones fire at once (Node). */
-const LONGEST_DELAY = 2 ** 31 - 1;
 const RETRY = { base: 750, max: 15 * 60_000 };
 
 export interface WorkQueueOptions {

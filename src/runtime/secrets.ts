@@ -10,18 +10,14 @@ export class Scrubber {
   /** The longest first: one that begins like another is taken out whole. */
   #values: readonly string[] = [];
 
-  /** Registers a secret in the forms it may surface in: raw, line by line, JSON, URL-encoded, base64. */
+  /** Registers a secret in the forms it may surface in: raw, line by line, JSON, HTML, URL-encoded, base64. */
   add(secret: string): void {
     if (secret.length < SHORTEST) return;
     const lines = secret.split(/\r?\n/);
     if (lines.length > 1) for (const line of lines) if (line.length >= SHORTEST_LINE) this.add(line);
-    const forms = [
-      secret,
-      JSON.stringify(secret).slice(1, -1),
-      encodeURIComponent(secret),
-      Buffer.from(secret).toString('base64'),
-    ];
-    this.#values = [...new Set([...this.#values, ...forms])].toSorted((a, b) => b.length - a.length);
+    this.#values = [...new Set([...this.#values, ...formsOf(secret)])].toSorted(
+      (a, b) => b.length - a.length,
+    );
   }
 
   /** Registers a pair as it stands in a Basic header, and its password. */
@@ -35,4 +31,47 @@ export class Scrubber {
     for (const value of this.#values) clean = clean.replaceAll(value, REPLACEMENT);
     return clean;
   }
+
+  /**
+   * The document as JSON with every text under a key `message` scrubbed. Names stay as they are, whatever the secrets:
+   * a document that is read again must still say what it said.
+   */
+  json(document: unknown): string {
+    const text = JSON.stringify(document, null, 2);
+    if (this.scrub(text) === text) return text;
+    const inMessages = (key: string, value: unknown): unknown =>
+      key === 'message' && typeof value === 'string' ? this.scrub(value) : value;
+    return JSON.stringify(document, inMessages, 2);
+  }
+
+  /** The same as a document. */
+  clean<T>(document: T): T {
+    return JSON.parse(this.json(document)) as T;
+  }
+}
+
+function formsOf(secret: string): string[] {
+  const encoded = encodeURIComponent(secret);
+  const base64 = Buffer.from(secret).toString('base64');
+  return [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    inHtml(secret, ['&quot;', '&#x27;']),
+    inHtml(secret, ['&#34;', '&#39;']),
+    encoded,
+    encoded.replaceAll(/%../g, (byte) => byte.toLowerCase()),
+    encoded.replaceAll('%20', '+'),
+    base64,
+    base64.replace(/=+$/, ''),
+    Buffer.from(secret).toString('base64url'),
+  ];
+}
+
+function inHtml(secret: string, [double, single]: readonly [string, string]): string {
+  return secret
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', double)
+    .replaceAll("'", single);
 }

@@ -1,9 +1,12 @@
 /** Waiting that ends when it should. */
 import { setTimeout as timer } from 'node:timers/promises';
 
-/** Resolves after `ms`, or at once when the signal aborts; never rejects. */
+/** The longest delay that a timer can hold; longer ones fire at once (Node). */
+export const LONGEST_DELAY = 2 ** 31 - 1;
+
+/** Resolves after `ms`, 24 days at most, or at once when the signal aborts; never rejects. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await timer(ms, undefined, { signal }).catch(() => undefined);
+  await timer(Math.min(ms, LONGEST_DELAY), undefined, { signal }).catch(() => undefined);
 }
 
 /** Exponential backoff with full jitter in its upper half, so that many waiters spread out. */

@@ -20,6 +20,7 @@ export interface Exchange {
   readonly method: string;
   /** With the query. */
   readonly path: string;
+  readonly headers: IncomingHttpHeaders;
   /** What the client sent. */
   readonly body: string;
   /** What the server answers; headers replace those of the client. */
@@ -84,6 +85,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       await (rule?.fault ?? passOn)({
         method,
         path,
+        headers: request.headers,
         body,
         last: replies.get(`${method} ${path}`),
         forward: async (headers = {}) => {

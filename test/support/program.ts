@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import type { Condition, ModelPromotion } from '../../src/api/generated/types.ts';
-import type { Problem } from '../../src/api/listing.ts';
 import type { StatusPage } from '../../src/cli/daemon/status-page.ts';
 import { findPython } from '../../src/cli/quickstart/python.ts';
 
@@ -28,16 +27,19 @@ interface CommandOptions {
   readonly env?: Variables;
   readonly input?: string;
   readonly cwd?: string;
+  /** Ctrl-C is pressed once this resolves. */
+  readonly interrupt?: Promise<unknown>;
 }
 
 /** Runs one command to its end. */
 export async function modelpromotion(
   args: readonly string[],
-  { env = {}, input = '', cwd }: CommandOptions = {},
+  { env = {}, input = '', cwd, interrupt }: CommandOptions = {},
 ): Promise<CommandResult> {
   const child = start(args, env, cwd);
   const output = collect(child);
   child.stdin?.on('error', () => undefined).end(input);
+  void interrupt?.then(() => child.kill('SIGINT'));
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, stdout: output.stdout(), stderr: output.stderr() };
 }
@@ -79,11 +81,8 @@ interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** An object as `GET /status` shows it; one that was never valid has no spec and lists its problems. */
-export type Shown = Pick<ModelPromotion, 'metadata'> &
-  Partial<Pick<ModelPromotion, 'spec'>> & {
-    readonly status?: ModelPromotion['status'] & { readonly problems?: readonly Problem[] };
-  };
+/** An object as `GET /status` shows it; one that was never valid has no spec. */
+export type Shown = Pick<ModelPromotion, 'metadata'> & Partial<Pick<ModelPromotion, 'spec' | 'status'>>;
 
 interface Ended {
   readonly code: number | null;

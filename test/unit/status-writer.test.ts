@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { StatusWriter } from '../../src/cli/daemon/status-writer.ts';
 import { SourceError } from '../../src/reconcile/ports.ts';
+import { Scrubber } from '../../src/runtime/secrets.ts';
 
 const live = new AbortController().signal;
 
@@ -20,6 +21,7 @@ function writerFor(failures: (Error | undefined)[]) {
     },
     documentOf: (key) => ({ key }),
     keys: () => [],
+    scrubber: new Scrubber(),
     idle: () => Promise.resolve(),
     revision: () => 'main@sha1:1',
     logger: {

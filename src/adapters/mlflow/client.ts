@@ -3,8 +3,8 @@ import { CircuitBreaker } from '../../runtime/breaker.ts';
 import { Limiter } from '../../runtime/limiter.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
 import type { Stage } from '../../domain/observed.ts';
-import { RegistryError } from './errors.ts';
-import type { Answer, Call, Transport } from './transport.ts';
+import { RegistryError, type Answer } from './errors.ts';
+import type { Call, Transport } from './transport.ts';
 import {
   parseJson,
   readModel,
@@ -43,6 +43,7 @@ export interface PageSizes {
 }
 
 export interface ClientOptions {
+  /** Calls at once, beside one page of a bulk read. */
   readonly concurrency: number;
   /** Milliseconds for one call, tries of a read included. */
   readonly timeout: number;
@@ -68,6 +69,8 @@ export interface ClientObserver {
 export class MlflowClient {
   readonly #transport: Transport;
   readonly #limiter: Limiter;
+  /** A bulk page takes long, and nobody waits for it: it has a place of its own. */
+  readonly #bulk = new Limiter(1);
   readonly #breaker = new CircuitBreaker();
   #lastFailure = 'no answer';
   readonly #options: ClientOptions;
@@ -260,20 +263,21 @@ export class MlflowClient {
     const query = { max_results: String(size), order_by: order, ...(filter === undefined ? {} : { filter }) };
     const timeout = Math.max(this.#options.timeout, bulk ? PAGE_TIMEOUT : 0);
     for (let token: string | undefined, more = true; more; more = token !== undefined) {
-      const page = await this.#read({ ...read, query: withToken(query, token), timeout }, signal);
+      const page = await this.#read({ ...read, query: withToken(query, token), timeout, bulk }, signal);
       yield* page.items;
       token = advance(token, page.next);
     }
   }
 
   #read<T>(
-    { name, parse, timeout = this.#options.timeout, ...read }: Read<T>,
+    { name, parse, timeout = this.#options.timeout, bulk = false, ...read }: Read<T>,
     signal: AbortSignal,
   ): Promise<T> {
     return this.#retried(timeout, signal, async (left) => {
       const call: Call = { method: 'GET', ...read, timeout: left };
       // Many promotions wait for one reading, and one for a write.
       return this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), {
+        limiter: bulk ? this.#bulk : this.#limiter,
         rank: 0,
         signal,
       });
@@ -316,7 +320,11 @@ export class MlflowClient {
     return this.#once(call, { rank: LAST, signal });
   }
 
-  #guarded<T>(name: string, send: () => Promise<T>, { rank, signal }: Turn): Promise<T> {
+  #guarded<T>(
+    name: string,
+    send: () => Promise<T>,
+    { limiter = this.#limiter, rank, signal }: Turn,
+  ): Promise<T> {
     const work = async (): Promise<T> => {
       await this.#admitted(signal);
       const started = performance.now();
@@ -333,7 +341,7 @@ export class MlflowClient {
         this.#options.observer.requested(name, result, (performance.now() - started) / 1_000);
       }
     };
-    return this.#limiter.run(work, signal, rank);
+    return limiter.run(work, signal, rank);
   }
 
   /**
@@ -350,11 +358,8 @@ export class MlflowClient {
     }
     const wait = this.#breaker.admit();
     if (wait > 0) {
-      throw new RegistryError(
-        'transient',
-        `${this.#lastFailure}; after several failures in a row the registry is left alone for a moment`,
-        { retryAfter: wait },
-      );
+      // In the same words as the failure itself: statuses must not go back and forth between the two.
+      throw new RegistryError('transient', this.#lastFailure, { retryAfter: wait });
     }
   }
 
@@ -383,6 +388,8 @@ export class MlflowClient {
 const LAST = Infinity;
 
 interface Turn {
+  /** Where it waits; among the calls of everybody when absent. */
+  readonly limiter?: Limiter;
   /** The lower goes first. */
   readonly rank: number;
   readonly signal: AbortSignal;
@@ -397,7 +404,8 @@ interface Parsed<T> {
   readonly parse: (answer: Answer) => T;
 }
 
-type Read<T> = Parsed<T> & Pick<Call, 'path' | 'query' | 'ofServer'> & { readonly timeout?: number };
+type Read<T> = Parsed<T> &
+  Pick<Call, 'path' | 'query' | 'ofServer'> & { readonly timeout?: number; readonly bulk?: boolean };
 type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path'> & { readonly body: Named };
 /** Every write concerns one model. */
 type Named = Readonly<Record<string, unknown>> & { readonly name: string };

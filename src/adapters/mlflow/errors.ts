@@ -38,21 +38,25 @@ export class RegistryError extends Error {
   }
 }
 
-/** An answer as it came over the wire, its body already cut to what may be shown. */
-export interface Refusal {
+/** An answer as it came over the wire. */
+export interface Answer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
   readonly retryAfter?: string | undefined;
+  /** Takes the credentials of the call out of words of the server: a gateway's page may echo our request. */
+  readonly scrub?: (text: string) => string;
 }
 
 const SHOWN = 300;
+/** Of an answer that is no answer of MLflow, as much is looked at. */
+const READ = 1_000_000;
 
 /** The error that an answer other than a valid 200 means. */
-export function classify(refusal: Refusal): RegistryError {
+export function classify(refusal: Answer): RegistryError {
   const { status } = refusal;
-  const body = mlflowBody(refusal.body);
-  const message = body?.message ?? `HTTP ${status} ${plainText(refusal.body)}`.trim();
+  const body = mlflowBody(refusal);
+  const message = body?.message ?? `HTTP ${status} ${wordsOf(refusal)}`.trim();
   const options = { status, ...(body === undefined ? {} : { code: body.code }) };
   if (status === 401) return new RegistryError('unauthorised', UNAUTHENTICATED, options);
   if (status === 403) {
@@ -97,7 +101,7 @@ function explainForbidden(body: string, message: string): string {
 }
 
 /** What repeats for ever: some 500s, and the 503 of a server without workspaces. MLflow's own clients retry them in vain. */
-function isPermanentServerError(status: number, { contentType, body }: Refusal, message: string): boolean {
+function isPermanentServerError(status: number, { contentType, body }: Answer, message: string): boolean {
   if (status === 500) {
     return message.includes('cannot archive existing model versions') || body.includes('FEATURE_DISABLED');
   }
@@ -110,19 +114,28 @@ function isUniqueViolation(message: string): boolean {
   return message.includes('UNIQUE constraint') || message.includes('duplicate key');
 }
 
-function notMlflow(status: number, { body }: Refusal): string {
-  return `this is not an MLflow server, or its address lacks a path prefix (HTTP ${status}: ${plainText(body)})`;
+function notMlflow(status: number, refusal: Answer): string {
+  return `this is not an MLflow server, or its address lacks a path prefix (HTTP ${status}: ${wordsOf(refusal)})`;
 }
 
-function mlflowBody(body: string): { code: string; message: string } | undefined {
+function mlflowBody({ body, scrub = same }: Answer): { code: string; message: string } | undefined {
   try {
     const parsed = JSON.parse(body) as { error_code?: unknown; message?: unknown } | null;
     if (typeof parsed?.error_code !== 'string') return undefined;
     const { error_code: code, message } = parsed;
-    return { code, message: cut(typeof message === 'string' ? message : code) };
+    return { code, message: cut(scrub(typeof message === 'string' ? message : code)) };
   } catch {
     return undefined;
   }
+}
+
+/** What an answer says, on one line. What is secret is taken out before anything is cut off. */
+export function wordsOf({ body, scrub = same }: Pick<Answer, 'body' | 'scrub'>): string {
+  return plainText(scrub(body.slice(0, READ)));
+}
+
+function same(text: string): string {
+  return text;
 }
 
 /** The words of a text or HTML page, on one line. */

@@ -1,6 +1,7 @@
 /** The one door to undici: HTTP to one registry, with its credentials, deadlines and limits. */
 import { Agent, EnvHttpProxyAgent, request as send, type Dispatcher } from 'undici';
-import { classify, classifyFailure, RegistryError } from './errors.ts';
+import { Scrubber } from '../../runtime/secrets.ts';
+import { classify, classifyFailure, RegistryError, type Answer } from './errors.ts';
 
 export type Credentials =
   | { readonly kind: 'none' }
@@ -38,13 +39,6 @@ export interface Call {
   readonly body?: unknown;
   /** Milliseconds until the whole answer must be here. */
   readonly timeout: number;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-  readonly retryAfter: string | undefined;
 }
 
 /** Whether connections are kept between calls, or made anew for each. */
@@ -91,7 +85,8 @@ export class Transport {
 
   async #exchange(call: Call, signal: AbortSignal): Promise<Answer> {
     const { uri, workspace } = this.#options;
-    const authorization = authorizationOf(await this.#options.credentials());
+    const credentials = await this.#options.credentials();
+    const authorization = authorizationOf(credentials);
     const dispatcher = await this.#connections();
     const deadline = AbortSignal.timeout(call.timeout);
     this.#requests += 1;
@@ -114,6 +109,7 @@ export class Transport {
         contentType: single(response.headers['content-type']) ?? '',
         retryAfter: single(response.headers['retry-after']),
         body: await response.body.text(),
+        scrub: (text) => scrubberOf(credentials).scrub(text),
       };
     } catch (error) {
       signal.throwIfAborted();
@@ -176,7 +172,8 @@ function createDispatcher(
   };
   const options: Agent.Options = {
     connect,
-    connections: concurrency,
+    // One more for the page of a bulk read.
+    connections: concurrency + 1,
     pipelining: policy === 'kept' ? 1 : 0,
     keepAliveTimeout: KEEP_ALIVE,
     keepAliveMaxTimeout: KEEP_ALIVE,
@@ -206,6 +203,13 @@ function authorizationOf(credentials: Credentials): string | undefined {
     default:
       return credentials satisfies never;
   }
+}
+
+function scrubberOf(credentials: Credentials): Scrubber {
+  const scrubber = new Scrubber();
+  if (credentials.kind === 'basic') scrubber.addBasic(credentials.username, credentials.password);
+  if (credentials.kind === 'bearer') scrubber.add(credentials.token);
+  return scrubber;
 }
 
 function queryOf(query: Call['query']): string {

@@ -1,7 +1,7 @@
 /** MLflow's answers: checked at the edge, then turned into our own values. Unset fields are omitted on the wire. */
 import { Ajv, type JSONSchemaType, type ValidateFunction } from 'ajv';
 import type { Model, Stage, Version } from '../../domain/observed.ts';
-import { plainText, RegistryError } from './errors.ts';
+import { plainText, RegistryError, wordsOf, type Answer } from './errors.ts';
 
 export interface WireTag {
   key: string;
@@ -162,23 +162,23 @@ const serverInfoAnswer = ajv.compile<{ workspaces_enabled?: boolean }>({
 });
 
 /** @throws RegistryError when the answer is no JSON: then something in between has answered. */
-export function parseJson({ body, contentType }: { body: string; contentType: string }): unknown {
+export function parseJson(answer: Omit<Answer, 'status'>): unknown {
   try {
-    return JSON.parse(body) as unknown;
+    return JSON.parse(answer.body) as unknown;
   } catch {
-    const words = `${contentType || 'no content type'}: ${plainText(body)}`;
+    const words = `${answer.contentType || 'no content type'}: ${wordsOf(answer)}`;
     throw new RegistryError('transient', `the answer is not JSON (${words}); is a gateway in between?`, {
       ambiguous: true,
     });
   }
 }
 
-export function readServerVersion({ body }: { body: string }): string {
-  const version = body.trim();
+export function readServerVersion(answer: Pick<Answer, 'body' | 'scrub'>): string {
+  const version = answer.body.trim();
   if (/^\d+\.\d+[\w.+-]{0,40}$/.test(version)) return version;
   throw new RegistryError(
     'permanent',
-    `this is not an MLflow server, or its address lacks a path prefix (GET /version answers: ${plainText(body)})`,
+    `this is not an MLflow server, or its address lacks a path prefix (GET /version answers: ${wordsOf(answer)})`,
   );
 }
 

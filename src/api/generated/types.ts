@@ -186,6 +186,7 @@ export interface ModelPromotionStatus {
   readonly lastAppliedRevision?: string;
   /** The digest of the last plan that was applied. */
   readonly lastAppliedDigest?: string;
+  /** The token of the last look that was asked for with the annotation `modelpromotion.dev/reconcileAt` or Flux's `reconcile.fluxcd.io/requestedAt`; of both, with a space between, when both are there. */
   readonly lastHandledReconcileAt?: string;
 }
 
@@ -204,7 +205,7 @@ export interface SecretRef {
 }
 
 export interface RegistryLimits {
-  /** Requests in flight at once. */
+  /** Requests in flight at once, beside one bulk read. */
   readonly concurrency: number;
   /** Time for one request, as a Go duration. Bulk reads have a deadline of their own. */
   readonly requestTimeout: string;

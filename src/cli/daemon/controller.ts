@@ -4,6 +4,7 @@
  */
 import type { Listing } from '../../api/listing.ts';
 import type { ModelPromotion } from '../../api/generated/types.ts';
+import type { RejectedDocument } from '../../api/status-file.ts';
 import type { Listed, RegistryDirectory } from '../../adapters/mlflow/directory.ts';
 import type { MlflowRegistry, Sweep } from '../../adapters/mlflow/registry.ts';
 import type { Next } from '../../domain/outcome.ts';
@@ -42,13 +43,21 @@ export interface Remembered {
   readonly documents: readonly ModelPromotion[];
   /** What is still to be released although its name is used again. */
   readonly former: readonly ModelPromotion[];
+  /** What was declared and never valid. */
+  readonly rejected: readonly RejectedDocument[];
   readonly keys: readonly string[];
+}
+
+/** Why something could not be read. */
+interface Failure {
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** The source, as `GET /status` and `/readyz` tell of it. */
 export interface SourceState {
   readonly lastRead: number | undefined;
-  readonly failure: { readonly reason: string; readonly message: string } | undefined;
+  readonly failure: Failure | undefined;
   readonly listed: boolean;
 }
 
@@ -62,6 +71,7 @@ export class Controller {
   /** Files of the status branch that the first listing is to be held against: what it no longer knows goes. */
   #remembered: readonly string[] = [];
   #source: SourceState = { lastRead: undefined, failure: undefined, listed: false };
+  #memoryFailure: Failure | undefined;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -69,6 +79,11 @@ export class Controller {
 
   get source(): SourceState {
     return this.#source;
+  }
+
+  /** Why the status branch cannot be read; until it is, nothing else begins. */
+  get memoryFailure(): Failure | undefined {
+    return this.#memoryFailure;
   }
 
   /** Has the source looked at now, or once more when that is going on already. */
@@ -107,15 +122,17 @@ export class Controller {
     const { engine, restore, logger } = this.#options;
     for (let attempt = 0; !stop.aborted; attempt += 1) {
       try {
-        const { documents, former, keys } = await restore(stop);
-        engine.restore(documents, former);
+        const { documents, former, rejected, keys } = await restore(stop);
+        engine.restore(documents, former, rejected);
         this.#remembered = keys;
+        if (this.#memoryFailure !== undefined) logger.info({}, 'the status branch can be read again');
+        this.#memoryFailure = undefined;
         if (documents.length > 0)
           logger.info({ promotions: documents.length }, 'remembered statuses were read');
         return;
       } catch (error) {
         if (stop.aborted) return;
-        this.#sourceFailed(error);
+        this.#memoryFailed(error);
         await sleep(backoff(attempt, SOURCE_RETRY), stop);
       }
     }
@@ -152,19 +169,31 @@ export class Controller {
   }
 
   #sourceFailed(error: unknown): void {
-    if (!(error instanceof SourceError))
-      this.#options.logger.error({ err: error }, 'a look at the source failed unexpectedly');
-    const { reason, message } =
-      error instanceof SourceError
-        ? error
-        : new SourceError('Unreachable', 'an unexpected error; see the log');
-    const known = this.#source.failure?.message === message;
-    this.#source = { ...this.#source, failure: { reason, message } };
-    if (!known)
+    const before = this.#source.failure;
+    const failure = this.#explain(error);
+    this.#source = { ...this.#source, failure };
+    const { reason, message: detail } = failure;
+    if (before?.message !== detail)
       this.#options.logger.warn(
-        { reason, detail: message },
+        { reason, detail },
         'the source cannot be read; what was declared last still holds',
       );
+  }
+
+  #memoryFailed(error: unknown): void {
+    const before = this.#memoryFailure;
+    const { reason, message: detail } = (this.#memoryFailure = this.#explain(error));
+    if (before?.message !== detail)
+      this.#options.logger.warn(
+        { reason, detail },
+        'the status branch cannot be read; nothing is done before it is, for it tells drift from promotion',
+      );
+  }
+
+  #explain(error: unknown): Failure {
+    if (error instanceof SourceError) return { reason: error.reason, message: error.message };
+    this.#options.logger.error({ err: error }, 'a look at the source failed unexpectedly');
+    return { reason: 'Unreachable', message: 'an unexpected error; see the log' };
   }
 
   async #accept(listing: Listing): Promise<void> {

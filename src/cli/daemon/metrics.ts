@@ -102,9 +102,10 @@ const READY = ['True', 'False', 'Unknown', 'Suspended'] as const;
 
 function registerGauges(metrics: Metrics, { depth, promotions, registries }: Gauges): void {
   metrics.gauge('modelpromotion_queue_depth', 'Promotions that wait for a worker', [], () => [[{}, depth()]]);
-  metrics.gauge('modelpromotion_promotions', 'Promotions, by readiness', ['ready'], () =>
-    READY.map((ready) => [{ ready }, promotions().get(ready) ?? 0]),
-  );
+  metrics.gauge('modelpromotion_promotions', 'Promotions, by readiness', ['ready'], () => {
+    const counts = promotions();
+    return READY.map((ready) => [{ ready }, counts.get(ready) ?? 0]);
+  });
   metrics.gauge('modelpromotion_registry_ready', 'Whether a registry answers', ['registry'], () =>
     registries().map(({ name, ready }) => [{ registry: name }, Number(ready)]),
   );

@@ -37,6 +37,9 @@ export function statusPage(
       ignored: catalog.ignored,
       problems: catalog.problems,
     },
+    ...(controller.memoryFailure === undefined
+      ? {}
+      : { statusBranch: { failure: controller.memoryFailure } }),
     registries: directory.list().map((listed) =>
       registryDocument(
         listed,

@@ -1,13 +1,17 @@
 /** Brings statuses to the status branch: all that changed in one pass are one commit, and a refusal is one warning. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { statusPath } from '../../api/status-file.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { SourceError, type StatusStore } from '../../reconcile/ports.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { Scrubber } from '../../runtime/secrets.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
 
 /** A pass over many promotions is one commit, but nobody waits longer than this for it. */
 const LONGEST_WAIT = 2_000;
 const SETTLE = 100;
+/** How long other work may have to wait for the writing of documents. */
+const SLICE = 25;
 const RETRY = { base: 2_000, max: 5 * 60_000 };
 
 export interface StatusWriterOptions {
@@ -16,6 +20,7 @@ export interface StatusWriterOptions {
   readonly documentOf: (key: string) => unknown;
   /** Of all promotions. */
   readonly keys: () => Iterable<string>;
+  readonly scrubber: Scrubber;
   /** Resolves when no promotion is being handled. */
   readonly idle: () => Promise<void>;
   readonly revision: () => string | undefined;
@@ -55,12 +60,12 @@ export class StatusWriter {
 
   /** Writes all that is due in one commit. False when that failed; it is then due still. */
   async flush(signal: AbortSignal, failures = 0): Promise<boolean> {
-    const { store, documentOf, revision, logger, written } = this.#options;
+    const { store, revision, logger, written } = this.#options;
     const keys = [...this.#dirty];
     if (keys.length === 0) return true;
     this.#dirty.clear();
-    const files = new Map(keys.map((key) => [statusPath(key), render(documentOf(key))]));
     try {
+      const files = await this.#render(keys);
       const outcome = await store.write(files, message(keys, revision()), signal);
       written('ok');
       return outcome === 'written' || (await this.#writeAll(signal));
@@ -85,6 +90,22 @@ export class StatusWriter {
     return this.flush(signal);
   }
 
+  /** Lets other work go first every few milliseconds. What changes meanwhile is due again. */
+  async #render(keys: readonly string[]): Promise<Map<string, string | null>> {
+    const { documentOf, scrubber } = this.#options;
+    const files = new Map<string, string | null>();
+    let sliceEnd = performance.now() + SLICE;
+    for (const key of keys) {
+      if (performance.now() > sliceEnd) {
+        await nextTurn();
+        sliceEnd = performance.now() + SLICE;
+      }
+      const document = documentOf(key);
+      files.set(statusPath(key), document === undefined ? null : toYaml(scrubber.clean(document)));
+    }
+    return files;
+  }
+
   async #nextChange(signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
@@ -103,10 +124,6 @@ export class StatusWriter {
     ]);
     patience.abort();
   }
-}
-
-function render(document: unknown): string | null {
-  return document === undefined ? null : toYaml(document);
 }
 
 function message(keys: readonly string[], revision: string | undefined): string {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { startFaultProxy } from '../../support/fault-proxy.ts';
 import { temporaryFolder } from '../../support/git-repo.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { eventually, modelpromotion, startOnTerminal, type Daemon } from '../../support/program.ts';
@@ -306,6 +307,59 @@ describe.concurrent('apply', () => {
       problems: expect.arrayContaining([expect.objectContaining({ file: join(place, 'bad.yaml') })]),
     });
     expect((await mlflow.state(model)).aliases).toEqual({ champion: '2' });
+  });
+
+  it('stopped by Ctrl-C tells what was done already, and of what it does not know that', async () => {
+    const model = await seeded();
+    await using proxy = await startFaultProxy(sharedMlflow());
+    const hanging = Promise.withResolvers<void>();
+    proxy.on({ path: /registered-models\/alias/ }, () => hanging.resolve());
+    const spec = {
+      model,
+      stages: [{ name: 'Production', version: '1' }],
+      aliases: [{ name: 'champion', version: '1' }],
+    };
+    const place = await files({ 'a.yaml': promotion('a', spec) });
+    const stopped = await modelpromotion(
+      ['apply', place, '--yes', '-o', 'json', '--registry-uri', proxy.url],
+      { interrupt: hanging.promise },
+    );
+    expect(stopped.code).toBe(1);
+    expect(JSON.parse(stopped.stdout)).toEqual({
+      applied: [
+        {
+          promotion: 'default/a',
+          actions: [expect.objectContaining({ description: 'move version 1 from None to Production' })],
+          obstacle: {
+            reason: 'ProgressingWithRetry',
+            message:
+              'stopped by SIGINT, and whether this was done is not known: set @champion to version 1; run apply again',
+          },
+        },
+      ],
+      problems: [],
+    });
+  });
+
+  it('says in every form why it can do nothing', async () => {
+    const model = await seeded();
+    const place = await files({ 'a.yaml': champion('a', model, '9') });
+    const json = await apply(place, '--yes', '-o', 'json');
+    expect(json.code).toBe(3);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      applied: [{ promotion: 'default/a', actions: [], obstacle: { reason: 'VersionNotFound' } }],
+    });
+    expect((await apply(place, '--yes', '-o', 'markdown')).stdout).toContain('version 9');
+  });
+
+  it('shows the plan that it asks about, whatever form the result has', async () => {
+    const model = await seeded();
+    const place = await files({ 'a.yaml': champion('a', model, '1') });
+    const args = ['apply', place, '-o', 'json', '--registry-uri', sharedMlflow()];
+    const asked = await startOnTerminal(args, 'Apply this plan?');
+    const { output } = await asked.answer('no');
+    expect(output.indexOf('set @champion to version 1')).toBeGreaterThan(-1);
+    expect(output.indexOf('set @champion to version 1')).toBeLessThan(output.indexOf('Apply this plan?'));
   });
 
   it('exits with 3 when something is blocked, with 1 when the registry is away', async () => {

@@ -83,7 +83,9 @@ describe('the daemon', () => {
   it('ends with 0 within seconds of SIGTERM and of SIGINT, also while it cannot reach anything', async () => {
     const bringBack = await place.hideRepository();
     await using lost = await place.start(['--registry-uri', 'http://127.0.0.1:9']);
-    await lost.logged('the source cannot be read; what was declared last still holds');
+    await lost.logged(
+      'the status branch cannot be read; nothing is done before it is, for it tells drift from promotion',
+    );
     const ended = [await lost.stop('SIGTERM'), await daemon.stop('SIGINT')];
     await bringBack();
 

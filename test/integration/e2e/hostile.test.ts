@@ -1,7 +1,9 @@
 /** What somebody writes who may write somewhere, and means no good: the daemon stays up and touches nothing. */
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { startFaultProxy } from '../../support/fault-proxy.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { eventually, modelpromotion } from '../../support/program.ts';
+import { conditionOf, eventually, modelpromotion } from '../../support/program.ts';
 import { install, promotion, STATUS_BRANCH } from './installation.ts';
 
 const mlflow = rest(sharedMlflow());
@@ -86,6 +88,25 @@ describe('a forged status', () => {
   });
 });
 
+describe('thousands of manifests with a mistake', () => {
+  it('hold up nobody else', async () => {
+    const model = uniqueModel('many');
+    await mlflow.seed(model, 1);
+    await using place = await install();
+    const wrong = (file: number) =>
+      Array.from({ length: 100 }, (_, index) =>
+        promotion(`wrong-${file}-${index}`, { model: 'x', stages: [{ name: 'Prod', version: '1' }] }),
+      ).join('---\n');
+    await place.commit({
+      'good.yaml': promotion('good', { model, aliases: [{ name: 'a', version: '1' }] }),
+      ...Object.fromEntries(Array.from({ length: 50 }, (_, file) => [`wrong/${file}.yaml`, wrong(file)])),
+    });
+    await using daemon = await place.start();
+    await eventually(async () => expect(await mlflow.state(model)).toMatchObject({ aliases: { a: '1' } }));
+    expect(await daemon.metric('modelpromotion_promotions{ready="False"}')).toBe(5_000);
+  });
+});
+
 describe('a name of 253 letters', () => {
   it('is a name like any other, and its status is written', async () => {
     const model = uniqueModel('long');
@@ -119,6 +140,28 @@ describe('a source whose manifests are replaced', () => {
     );
     await daemon.sweeps(2);
     expect(await mlflow.state(model)).toMatchObject({ stages: { 1: 'Production' } });
+  });
+});
+
+describe('a gateway that answers with our own request', () => {
+  it('puts no credential on the status page, the status branch, or into a plan', async () => {
+    const token = `canary-${randomUUID()}`;
+    await using gateway = await startFaultProxy(sharedMlflow());
+    gateway.on({}, ({ headers, reply }) =>
+      reply({ status: 500, headers: {}, body: `authorization: ${headers.authorization}` }),
+    );
+    await using place = await install(gateway.url);
+    const manifest = promotion('echo', { model: 'echo', aliases: [{ name: 'a', version: '1' }] });
+    await place.commit({ 'm.yaml': manifest });
+    const env = { MLFLOW_TRACKING_TOKEN: token };
+    await using daemon = await place.start([], env);
+    const shown = await daemon.settled('default/echo', 'RegistryUnavailable');
+    expect(conditionOf(shown, 'Ready')?.message).toContain('authorization: Bearer [secret]');
+    const file = await eventually(() => place.repo.show(STATUS_BRANCH, 'default/default/echo.yaml'));
+    const plan = await modelpromotion(['plan', '-', '--registry-uri', gateway.url], { input: manifest, env });
+    expect(plan.stdout).toContain('[secret]');
+    const told = [JSON.stringify(await daemon.status()), file, daemon.output(), plan.stdout, plan.stderr];
+    expect(told.join('\n')).not.toContain(token);
   });
 });
 

@@ -150,9 +150,12 @@ describe('a wrong password', () => {
     await place.writeSecret('git', { password: wrong });
     await place.commit({ 'p.yaml': promotion('password', champion(model, '1')) });
     await using daemon = await place.start();
-    const line = await daemon.logged('the source cannot be read; what was declared last still holds', {
-      reason: 'AccessDenied',
-    });
+    const line = await daemon.logged(
+      'the status branch cannot be read; nothing is done before it is, for it tells drift from promotion',
+      {
+        reason: 'AccessDenied',
+      },
+    );
     expect((await fetch(`${daemon.url}/readyz`)).status).toBe(503);
     expect((await fetch(`${daemon.url}/healthz`)).status).toBe(200);
     expect(JSON.stringify(line)).not.toContain(wrong);

@@ -1,7 +1,7 @@
 /** What the repository may do to us: mistakes, nothing at all, rewritten history, and being away. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { conditionOf, eventually, type Daemon } from '../../support/program.ts';
+import { conditionOf, eventually, modelpromotion, type Daemon } from '../../support/program.ts';
 import { install, promotion, type Installation } from './installation.ts';
 
 const mlflow = rest(sharedMlflow());
@@ -72,14 +72,15 @@ describe('a bad manifest', () => {
     expect((await daemon.status()).source.problems).toEqual([]);
   });
 
-  it('that was never valid is shown with its problems and changes nothing', async () => {
+  it('that was never valid is stalled, says what is wrong, and changes nothing', async () => {
     const unknown = champion('never', good, '1').replace('aliases:', 'aliasses:');
     const commit = await place.commit({ 'never.yaml': unknown });
-    await daemon.read(commit);
-
-    const shown = await daemon.promotion('default/never');
-    expect(shown?.status).toMatchObject({ summary: { ready: 'False', reason: 'InvalidSpec' } });
-    expect(shown?.status?.problems?.map(({ message }) => message).join()).toContain('did you mean "aliases"');
+    const shown = await daemon.settled('default/never', 'InvalidSpec', commit);
+    expect(conditionOf(shown, 'Stalled')?.message).toContain('did you mean "aliases"');
+    expect(await modelpromotion(['wait', 'never', '--server', daemon.url])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('default/never: InvalidSpec: never.yaml:'),
+    });
     expect(await championOf(good)).toBeUndefined();
     await place.commit({ 'never.yaml': null });
   });

@@ -1,7 +1,7 @@
 /** Statuses in git: written seldom, next to what others write, and never in the way of the promotions. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { eventually, type Daemon } from '../../support/program.ts';
+import { eventually, modelpromotion, type Daemon } from '../../support/program.ts';
 import { install, promotion, STATUS_BRANCH, type Installation } from './installation.ts';
 
 const mlflow = rest(sharedMlflow());
@@ -117,6 +117,30 @@ describe('a credential that may not push', () => {
     expect((await mlflow.state(model)).aliases).toEqual({ champion: '2' });
     expect(daemon.log().filter(({ msg }) => msg === warning)).toHaveLength(1);
     expect(await place.repo.tip(STATUS_BRANCH)).toBeUndefined();
+  });
+
+  it('that may not even read it holds everything back, and that is said of the status branch', async () => {
+    await using place = await install();
+    const model = uniqueModel('unread');
+    await mlflow.seed(model, 1);
+    await place.commit({
+      'm.yaml': promotion('unread', { model, aliases: [{ name: 'champion', version: '1' }] }),
+    });
+    await place.writeSecret('wrong', { username: 'bot', password: 'wrong' });
+    await using daemon = await place.start(['--status-secret', 'wrong']);
+    await daemon.logged(
+      'the status branch cannot be read; nothing is done before it is, for it tells drift from promotion',
+      { reason: 'AccessDenied' },
+    );
+    const { source, statusBranch } = await daemon.status();
+    expect([source.failure, statusBranch?.failure.reason]).toEqual([undefined, 'AccessDenied']);
+    const { stderr } = await modelpromotion(['status', '--server', daemon.url]);
+    expect(stderr).toContain('the status branch cannot be read');
+    expect(await (await fetch(`${daemon.url}/readyz`)).text()).toContain('status branch');
+
+    await place.writeSecret('wrong', { username: 'bot', password: place.password });
+    await daemon.settled('default/unread', 'UpToDate');
+    expect((await daemon.status()).statusBranch).toBeUndefined();
   });
 
   it('can be helped by a second secret for the status branch alone', async () => {

@@ -6,7 +6,8 @@ import { eventually, modelpromotion } from '../../support/program.ts';
 import { sshKey, startSshServer } from '../../support/ssh-server.ts';
 import { install, promotion, STATUS_BRANCH, type Installation } from '../e2e/installation.ts';
 
-const CANNOT_READ = 'the source cannot be read; what was declared last still holds';
+const CANNOT_READ =
+  'the status branch cannot be read; nothing is done before it is, for it tells drift from promotion';
 
 async function declared(place: Installation): Promise<string> {
   const model = uniqueModel('twice');
@@ -34,8 +35,8 @@ describe('a second controller on one cache folder', () => {
       new RegExp(`in use by process ${first.pid} on .*--cache-dir; until then it waits`),
     );
     expect((await fetch(`${second.url}/readyz`)).status).toBe(503);
-    expect((await second.status()).source.failure?.message).toBe(line['detail']);
-    expect((await first.status()).source.failure).toBeUndefined();
+    expect((await second.status()).statusBranch?.failure.message).toBe(line['detail']);
+    expect((await first.status()).statusBranch).toBeUndefined();
     expect(await place.statusCommits()).toBe(commits);
 
     const before = await first.promotion('default/churn');

@@ -155,6 +155,24 @@ const invalid: Row[] = [
       [{ name: 'a', ...from({ stage: 'Staging' }) }],
     ),
   },
+  {
+    spec: 'one version in two stages by an alias',
+    fields: promotion([pinned, { ...production, ...from({ alias: 'a' }) }], [{ name: 'a', version: '4' }]),
+  },
+  {
+    spec: 'a stage from a declared stage by an alias',
+    fields: promotion(
+      [pinned, { ...production, ...from({ alias: 'a' }) }],
+      [{ name: 'a', ...from({ stage: 'Staging' }) }],
+    ),
+  },
+  {
+    spec: 'two stages from one alias',
+    fields: promotion([
+      { ...staging, ...from({ alias: 'a' }) },
+      { ...production, ...from({ alias: 'a' }) },
+    ]),
+  },
   { spec: 'the model .', fields: { ...promotion([pinned]), model: '.' } },
   { spec: 'the model ..', fields: { ...promotion([pinned]), model: '..' } },
   { spec: 'an interval below a second', fields: promotion([pinned], [], { interval: '0.9s' }) },
@@ -200,14 +218,26 @@ const beyondCel: Row[] = [
     ),
   },
   {
-    spec: 'one version in two stages by an alias',
-    fields: promotion([pinned, { ...production, ...from({ alias: 'a' }) }], [{ name: 'a', version: '4' }]),
+    spec: 'one version in two stages by two aliases',
+    fields: promotion(
+      [
+        { ...staging, ...from({ alias: 'a' }) },
+        { ...production, ...from({ alias: 'b' }) },
+      ],
+      [
+        { name: 'a', version: '4' },
+        { name: 'b', version: '4' },
+      ],
+    ),
   },
   {
-    spec: 'a stage from a declared stage by an alias',
+    spec: 'a stage from a declared stage by two aliases',
     fields: promotion(
       [pinned, { ...production, ...from({ alias: 'a' }) }],
-      [{ name: 'a', ...from({ stage: 'Staging' }) }],
+      [
+        { name: 'a', ...from({ alias: 'b' }) },
+        { name: 'b', ...from({ stage: 'Staging' }) },
+      ],
     ),
   },
 ];

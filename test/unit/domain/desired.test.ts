@@ -1,6 +1,12 @@
 /** From a manifest to what the domain decides on. */
 import { describe, expect, it } from 'vitest';
-import { describeTarget, describeWant, settlingOrder, toPromotion } from '../../../src/domain/desired.ts';
+import {
+  asksForLook,
+  describeTarget,
+  describeWant,
+  settlingOrder,
+  toPromotion,
+} from '../../../src/domain/desired.ts';
 import { aManifest, aPromotion, type PromotionSpec } from '../../support/builders.ts';
 
 const provenance = { uid: 'uid', generation: 2, revision: 'main@sha1:1' };
@@ -29,10 +35,22 @@ describe('a promotion', () => {
   it.each([
     [{ 'modelpromotion.dev/reconcileAt': 'ours' }, 'ours'],
     [{ 'reconcile.fluxcd.io/requestedAt': 'flux' }, 'flux'],
-    [{ 'reconcile.fluxcd.io/requestedAt': 'flux', 'modelpromotion.dev/reconcileAt': 'ours' }, 'ours'],
+    [{ 'reconcile.fluxcd.io/requestedAt': 'flux', 'modelpromotion.dev/reconcileAt': 'ours' }, 'ours flux'],
     [{}, undefined],
   ])('with the annotations %j is asked to be looked at by %s', (annotations, token) => {
     expect(toPromotion(aManifest({ annotations }), provenance).reconcileAt).toBe(token);
+  });
+
+  it.each([
+    ['nothing', undefined, undefined, false],
+    ['nothing any more', undefined, 'a', false],
+    ['a first look', 'a', undefined, true],
+    ['the look that was made', 'a', 'a', false],
+    ['another look', 'b', 'a', true],
+    ['another look by the second token', 'a c', 'a b', true],
+    ['what was made for one of two tokens', 'b', 'a b', false],
+  ])('asks for %s', (_what, reconcileAt, handled, asked) => {
+    expect(asksForLook(aPromotion({}, { reconcileAt }), handled)).toBe(asked);
   });
 
   it('has its interval in milliseconds, and its policies as written', () => {

@@ -323,6 +323,21 @@ describe('a status', () => {
     expect(settled.plan).toBeUndefined();
   });
 
+  it('names as many pending actions as a status may hold, and how many more there are', () => {
+    const crowd = Array.from({ length: 600 }, (_, index) => [index + 10, 'Production'] as const);
+    const model = aModel({ versions: { 3: 'None', ...Object.fromEntries(crowd) } });
+    const promotion = aPromotion({ stages: { Production: '3' } });
+    const failure: Obstacle = { reason: 'RegistryUnavailable', message: 'lost' };
+    const half = act(
+      aModel({ versions: { 3: 'Production', ...Object.fromEntries(crowd) } }),
+      { promotion },
+      { count: 0, failure },
+    );
+    expect(half.status.plan?.actions).toHaveLength(500);
+    expect(half.status.plan?.actions?.at(-1)).toBe('and 101 more');
+    expect(look(known(model), { promotion }).status.plan?.actions).toHaveLength(1);
+  });
+
   it('moves the applied revision only when all is as declared', () => {
     const promotion = aPromotion({ stages: { Production: '9' } }, { generation: 2, revision: 'main@sha1:2' });
     const blocked = look(known(inPlace), { promotion, previous: settled });
@@ -581,6 +596,22 @@ describe('events', () => {
     const first = look(missing, { previous: settled });
     expect(told(first)).toEqual(['Warning VersionNotFound: version 3 of churn does not exist (there is 4)']);
     expect(look(missing, { previous: first.status }).events).toEqual([]);
+  });
+
+  it('tell nothing when only the words change: the newest versions, or how long a registry is down', () => {
+    const first = look(known(aModel({ versions: { 4: 'None' } })), { previous: settled });
+    const more = look(known(aModel({ versions: { 4: 'None', 5: 'None' } })), { previous: first.status });
+    expect(more.status.conditions?.[0]?.message).toContain('5');
+    expect(more.events).toEqual([]);
+  });
+
+  it('tell again of the same reason when it is that of another document', () => {
+    const missing = known(aModel({ versions: { 4: 'None' } }));
+    const first = look(missing, { previous: settled });
+    const promotion = aPromotion({ ...spec, drift: 'Report' }, { generation: 2 });
+    expect(told(look(missing, { promotion, previous: first.status }))).toEqual([
+      'Warning VersionNotFound: version 3 of churn does not exist (there is 4)',
+    ]);
   });
 
   it('tell once of a target that is declared no more, and where it stays', () => {

@@ -34,6 +34,11 @@ function actionsOf(spec: PromotionSpec, model: Model): readonly Action[] {
   return plan.kind === 'Apply' ? plan.actions : [];
 }
 
+/** A mark of ours in all but this. */
+function forged(lie: object): string {
+  return JSON.stringify({ by: owner, targets: ['stage/Production'], ...signature, ...lie });
+}
+
 function targetsIn({ value }: Mark): string[] {
   return (JSON.parse(value) as { targets: string[] }).targets;
 }
@@ -166,6 +171,14 @@ describe('records read from marks', () => {
     ['targets that are no list', JSON.stringify({ by: owner, targets: 'stage/Production', at: 'now' })],
     ['targets that are no names', JSON.stringify({ by: owner, targets: [7, null], at: 'now' })],
     ['no time', JSON.stringify({ by: owner, targets: ['stage/Production'] })],
+    ['a time that there is not', forged({ at: '2026-99-99T99:99:99Z' })],
+    ['a day that there is not', forged({ at: '2026-02-30T12:00:00Z' })],
+    ['a revision that commands a terminal', forged({ revision: '\u001b[2J' })],
+    ['a revision that turns text around', forged({ revision: 'main\u202e' })],
+    ['a revision of several lines', forged({ revision: 'main\nReady' })],
+    ['a revision that is a story', forged({ revision: 'x'.repeat(301) })],
+    ['a digest that is none', forged({ digest: 'sha256:see https://evil.example' })],
+    ['a target that commands a terminal', forged({ targets: ['stage/Production', '\u009b31m'] })],
   ])('ignore a tag with %s', (_, value) => {
     const model = aModel({ versions: { 3: { stage: 'Production', tags: { [PROVENANCE_TAG]: value } } } });
     expect(recordsFromMarks(model, owner)).toEqual(new Map());
@@ -212,8 +225,15 @@ describe('owner tags', () => {
     ]);
   });
 
-  it('fit into MLflow however long the alias is', () => {
-    expect(ownerTag(`alias/${'x'.repeat(255)}`)).toHaveLength(250);
+  it('fit into MLflow however long the alias is, and no two aliases share one', () => {
+    const aliases = ['y', 'z', '\u{1d400}'].map((end) => `${'x'.repeat(254)}${end}`);
+    const tags = ['x'.repeat(255), ...aliases].map((alias) => ownerTag(`alias/${alias}`));
+    for (const tag of tags) expect(Array.from(tag)).toHaveLength(250);
+    expect(new Set(tags).size).toBe(tags.length);
+    const astral = ownerTag(`alias/${'\u{1d400}'.repeat(255)}`);
+    expect(Array.from(astral)).toHaveLength(250);
+    expect(astral.isWellFormed()).toBe(true);
+    expect(ownerTag(`alias/${'x'.repeat(219)}`)).toBe(`modelpromotion.dev/owner/alias/${'x'.repeat(219)}`);
   });
 });
 

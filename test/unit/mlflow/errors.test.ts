@@ -4,6 +4,7 @@ import {
   classifyFailure,
   parseRetryAfter,
   plainText,
+  wordsOf,
   type ErrorClass,
 } from '../../../src/adapters/mlflow/errors.ts';
 
@@ -11,7 +12,14 @@ const JSON_TYPE = 'application/json';
 const HTML_TYPE = 'text/html; charset=utf-8';
 
 function refusal(status: number, body = '', contentType = HTML_TYPE, retryAfter?: string) {
-  return classify({ status, body, contentType, retryAfter });
+  return classify({ status, body, contentType, retryAfter, scrub });
+}
+
+/** Nothing is secret here but this. */
+const SECRET = 'canary-0123456789';
+
+function scrub(text: string): string {
+  return text.replaceAll(SECRET, '[secret]');
 }
 
 function said(status: number, code: string, message = 'words of the server') {
@@ -166,6 +174,20 @@ describe('an answer that is no JSON', () => {
   });
 });
 
+describe('a server that echoes a credential', () => {
+  /** What is shown ends in the middle of one, wherever that is. */
+  const padded = Array.from({ length: 20 }, (_, by) => `${'x'.repeat(295 - by)} ${SECRET}`);
+  const deep = `${'<b>'.repeat(1_330)}1234 ${SECRET}`;
+
+  it.each([401, 403, 404, 429, 500, 502, 503])('has it taken out of a %i, in words and in JSON', (status) => {
+    for (const words of [`authorization: Bearer ${SECRET}`, ...padded, deep]) {
+      const json = JSON.stringify({ error_code: 'INTERNAL_ERROR', message: words });
+      for (const body of [words, `<p>${words}</p>`, json, json.replaceAll('canary', String.raw`\u0063anary`)])
+        expect(refusal(status, body).message).not.toContain('canary');
+    }
+  });
+});
+
 describe('Retry-After', () => {
   const NOW = Date.parse('2026-11-23T10:00:00Z');
 
@@ -205,8 +227,8 @@ describe('a page as text', () => {
   });
 
   it('of any size is short, and found in no time to speak of', () => {
-    expect(plainText('<head>'.repeat(1_000_000)).length).toBeLessThanOrEqual(301);
-    expect(plainText('x'.repeat(10_000_000)).length).toBeLessThanOrEqual(301);
+    for (const body of ['<head>'.repeat(1_000_000), 'x'.repeat(10_000_000)])
+      expect(wordsOf({ body, scrub }).length).toBeLessThanOrEqual(301);
   });
 });
 

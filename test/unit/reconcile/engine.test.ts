@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ModelPromotion } from '../../../src/api/generated/types.ts';
 import { readStatusFile, statusPath } from '../../../src/api/status-file.ts';
+import { timestamp } from '../../../src/api/timestamp.ts';
+import { isStatus } from '../../../src/api/validate.ts';
 import { toYaml } from '../../../src/api/yaml.ts';
 import type { Next } from '../../../src/domain/outcome.ts';
 import { Engine, type EngineOptions } from '../../../src/reconcile/engine.ts';
@@ -145,15 +147,6 @@ describe('a promotion', () => {
     expect(home.warnings).toEqual(['a manifest was refused', 'event']);
   });
 
-  it('that never was valid is shown with its mistakes', async () => {
-    const home = start(new MemoryRegistry());
-    await accept(home, { problems: [aProblem('a.yaml', 'churn')] });
-    expect(home.engine.keys()).toEqual(['ml/churn']);
-    expect(home.engine.document('ml/churn')).toMatchObject({
-      status: { observedGeneration: -1, summary: { reason: 'InvalidSpec' }, problems: [{ file: 'a.yaml' }] },
-    });
-  });
-
   it('that names a registry it may not use is stalled and learns nothing', async () => {
     const refused: Registries = {
       update: () => Promise.resolve(),
@@ -267,6 +260,95 @@ describe('a target that is dropped', () => {
       version: '4',
     });
     expect(registry.written).toEqual([]);
+  });
+});
+
+describe('a manifest that was never valid', () => {
+  const wrong = (message = 'wrong', revision = 'main@sha1:1'): ListingSpec => ({
+    revision,
+    problems: [aProblem('a.yaml', 'churn', message)],
+  });
+  const conditionsOf = (home: Home) => home.engine.document('ml/churn')?.status?.conditions;
+
+  async function refused(): Promise<Home> {
+    const home = start(new MemoryRegistry());
+    await accept(home, wrong());
+    return home;
+  }
+
+  it('is stalled at the generation that was looked at, and says what is wrong', async () => {
+    const { engine } = await refused();
+    expect(engine.keys()).toEqual(['ml/churn']);
+    const condition = {
+      reason: 'InvalidSpec',
+      message: 'a.yaml:3:5 spec.model: wrong',
+      observedGeneration: 1,
+      lastTransitionTime: timestamp(NOW),
+    };
+    expect(engine.document('ml/churn')).toMatchObject({
+      metadata: { generation: 1 },
+      status: {
+        observedGeneration: 1,
+        conditions: [
+          { type: 'Ready', status: 'False', ...condition },
+          { type: 'Stalled', status: 'True', ...condition },
+        ],
+        summary: { ready: 'False', reason: 'InvalidSpec' },
+        lastAttemptedRevision: 'main@sha1:1',
+      },
+    });
+    expect(isStatus(engine.document('ml/churn')?.status)).toBe(true);
+  });
+
+  it('is looked at once a listing, however often it is asked for', async () => {
+    const { engine } = await refused();
+    expect(engine.document('ml/churn')).toBe(engine.document('ml/churn'));
+  });
+
+  it('keeps its words and times while nothing changes, also over a restart', async () => {
+    const home = await refused();
+    const file = toYaml(home.engine.document('ml/churn'));
+    const { rejected } = readStatusFile(statusPath('ml/churn'), file) ?? {};
+    const next = start(new MemoryRegistry(), { now: () => NOW + 60_000 });
+    next.engine.restore([], [], rejected === undefined ? [] : [rejected]);
+    expect(toYaml(next.engine.document('ml/churn'))).toBe(file);
+    await accept(next, wrong('wrong', 'main@sha1:2'));
+    expect(toYaml(next.engine.document('ml/churn'))).toBe(file);
+    expect(next.statuses).toEqual([]);
+  });
+
+  it('with another mistake is of another generation, and Ready is False since the first', async () => {
+    let now = NOW;
+    const home = start(new MemoryRegistry(), { now: () => now });
+    await accept(home, wrong());
+    now += 60_000;
+    await accept(home, wrong('otherwise wrong', 'main@sha1:2'));
+    expect(home.engine.document('ml/churn')?.metadata.generation).toBe(2);
+    expect(conditionsOf(home)?.map(({ lastTransitionTime }) => lastTransitionTime)).toEqual([
+      timestamp(NOW),
+      timestamp(NOW),
+    ]);
+    expect(home.statuses).toEqual(['ml/churn', 'ml/churn']);
+  });
+
+  it('goes on from there once it is mended', async () => {
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'None' } }));
+    const home = start(registry);
+    await accept(home, wrong());
+    const [key = ''] = await home.engine.accept(aListing(files({ stages: { Production: '3' } })));
+    expect(home.engine.document(key)).toMatchObject({
+      metadata: { generation: 2 },
+      status: { observedGeneration: 1, summary: { reason: 'InvalidSpec' } },
+    });
+    await settle(home.engine, key);
+    expect(statusOf(home.engine)).toMatchObject({ observedGeneration: 2, summary: { reason: 'UpToDate' } });
+  });
+
+  it('and goes leaves no status behind', async () => {
+    const home = await refused();
+    await accept(home, { files: { 'b.yaml': aManifest({ name: 'other', aliases: { a: '1' } }) } });
+    expect(home.engine.document('ml/churn')).toBeUndefined();
+    expect(home.statuses.filter((key) => key === 'ml/churn')).toEqual(['ml/churn', 'ml/churn']);
   });
 });
 

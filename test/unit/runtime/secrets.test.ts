@@ -7,14 +7,24 @@ function scrubbed(text: string, ...secrets: readonly string[]): string {
   return scrubber.scrub(text);
 }
 
-const hard = 'p"ä ss/w+rd';
+const hard = 'p"ä ss/w+r<d&';
 
 describe('a scrubber', () => {
   it.each([
     ['as it is', `the ${hard}.`, 'the [secret].'],
     ['inside JSON', JSON.stringify({ key: hard }), '{"key":"[secret]"}'],
     ['in a URL', `/?token=${encodeURIComponent(hard)}`, '/?token=[secret]'],
+    [
+      'in a URL of another spelling',
+      `?t=${encodeURIComponent(hard).replaceAll(/%../g, (byte) => byte.toLowerCase())}`,
+      '?t=[secret]',
+    ],
+    ['in a form', `token=${encodeURIComponent(hard).replaceAll('%20', '+')}`, 'token=[secret]'],
+    ['in HTML', 'p&quot;ä ss/w+r&lt;d&amp;', '[secret]'],
+    ['in HTML of another spelling', 'p&#34;ä ss/w+r&lt;d&amp;', '[secret]'],
     ['in base64', Buffer.from(hard).toString('base64'), '[secret]'],
+    ['in base64 without its end', Buffer.from(hard).toString('base64').replace(/=+$/, ''), '[secret]'],
+    ['in base64 for URLs', Buffer.from(hard).toString('base64url'), '[secret]'],
   ])('takes a secret out %s', (_, text, clean) => {
     expect(scrubbed(text, hard)).toBe(clean);
   });
@@ -28,6 +38,16 @@ describe('a scrubber', () => {
     scrubber.addBasic('ada', 'lovelace');
     const header = `Basic ${Buffer.from('ada:lovelace').toString('base64')}`;
     expect(scrubber.scrub(`${header} lovelace`)).toBe('Basic [secret] [secret]');
+  });
+
+  it('takes secrets out of the messages of a document, and leaves its names alone', () => {
+    const scrubber = new Scrubber();
+    scrubber.add('mlflow');
+    const document = { name: 'mlflow', conditions: [{ type: 'Ready', message: 'mlflow says mlflow' }] };
+    expect(scrubber.clean(document)).toEqual({
+      name: 'mlflow',
+      conditions: [{ type: 'Ready', message: '[secret] says [secret]' }],
+    });
   });
 
   it.each([

@@ -18,6 +18,16 @@ describe('time', () => {
       expect(Math.abs(jitter(1_000) - 1_000)).toBeLessThanOrEqual(100);
   });
 
+  it('is slept through however long it is: 24 days that jitter made longer do not end at once', async () => {
+    const abort = new AbortController();
+    let ended = false;
+    const sleeping = sleep(1.1 * 576 * 3_600_000, abort.signal).then(() => (ended = true));
+    await sleep(50, new AbortController().signal);
+    expect(ended).toBe(false);
+    abort.abort();
+    await sleeping;
+  });
+
   it('slept through ends at once when the signal aborts, without an error', async () => {
     const abort = new AbortController();
     const sleeping = sleep(60_000, abort.signal);
