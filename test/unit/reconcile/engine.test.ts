@@ -103,6 +103,21 @@ const files = (...manifests: readonly PromotionSpec[]): ListingSpec => ({
   ),
 });
 
+it('a restart does not make a promotion ready whose file cannot be read, and repairs nothing', async () => {
+  const registry = new MemoryRegistry(aModel({ versions: { 3: 'Production', 4: 'None' } }));
+  const home = start(registry);
+  await accept(home, files({ stages: { Production: '4' } }));
+  const broken: ListingSpec = { problems: [aProblem('0-churn.yaml')], revision: 'main@sha1:2' };
+  await accept(home, broken);
+  registry.change(aModel({ versions: { 3: 'Production', 4: 'None' } }));
+  const next = start(registry);
+  next.engine.restore(remembered(home.engine));
+  const writes = registry.written.length;
+  await accept(next, broken);
+  expect([ready(home.engine), ready(next.engine)]).toEqual(['False/InvalidSpec', 'False/InvalidSpec']);
+  expect(registry.written.length).toBe(writes);
+});
+
 describe('a promotion', () => {
   it('is applied, followers included, and then costs no call', async () => {
     const registry = new MemoryRegistry(aModel({ versions: { 3: 'Staging', 4: 'None' } }));
