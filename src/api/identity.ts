@@ -34,7 +34,9 @@ function classifyHeading(value: Fields): Classification {
   if (typeof written !== 'string') {
     if (known) return mistaken(known, ...misspelt, apiVersionMissing(written));
     const bare = written === undefined && kind === undefined && isPromotionLike(value);
-    return bare ? mistaken('ModelPromotion', apiVersionMissing(written), unknownKind(kind)) : { is: 'foreign' };
+    return bare
+      ? mistaken('ModelPromotion', apiVersionMissing(written), unknownKind(kind))
+      : { is: 'foreign' };
   }
   const [group = '', version] = written.split('/', 2);
   const isOurs = group === ourGroup;

@@ -12,6 +12,7 @@ import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
 import { repairsOf } from '../domain/flapping.ts';
+import type { Fact, Model } from '../domain/observed.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
 import { standingRecords } from '../domain/provenance.ts';
 import type { Model } from '../domain/observed.ts';
@@ -188,6 +189,7 @@ export class Engine {
       attempted,
       owner: this.#ownerOf(promotion),
       author,
+      swept: this.#swept(promotion),
       now: this.#options.now(),
     });
     this.#report(promotion, finding, outcome, (performance.now() - started) / 1_000);
@@ -269,6 +271,11 @@ export class Engine {
     return start.kind === 'finding'
       ? start.finding
       : reconcile(start.input, this.#passOptions(promotion.key), signal);
+  }
+
+  #swept(promotion: Promotion): Fact<Model> | undefined {
+    const resolved = this.#options.registries.resolve(promotion);
+    return resolved.kind === 'found' ? resolved.registry.snapshot(promotion.model) : undefined;
   }
 
   #passOptions(key: string): PassOptions {
