@@ -199,6 +199,8 @@ function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
       '--source: say where manifests come from: --source git --git-url URL, or --source folder --path DIR',
     ]);
   if (kind === 'folder') {
+    if (config['git-url'] !== undefined)
+      throw new ConfigError(['--git-url: not used with --source folder; leave one of the two out']);
     return { source: new FolderSource(config.path), store: undefined, identity: [config.path, ''] };
   }
   const git = openGit(config, scrubber, logger);

@@ -169,14 +169,16 @@ export class Controller {
   }
 
   #sourceFailed(error: unknown): void {
-    const before = this.#source.failure;
+    const before = this.#source;
     const failure = this.#explain(error);
     this.#source = { ...this.#source, failure };
     const { reason, message: detail } = failure;
-    if (before?.message !== detail)
+    if (before.failure?.message !== detail)
       this.#options.logger.warn(
         { reason, detail },
-        'the source cannot be read; what was declared last still holds',
+        before.listed
+          ? 'the source cannot be read; what was declared last still holds'
+          : 'the source cannot be read; nothing is done before it is',
       );
   }
 

@@ -97,6 +97,7 @@ describe.concurrent('the program', () => {
     [['status', '-o', 'jason'], 'table, json, yaml, markdown'],
     [['run'], '--source git'],
     [['run', '--source', 'git'], '--git-url'],
+    [['run', '--source', 'folder', '--git-url', 'https://git.example.com/m.git'], '--git-url: not used'],
     [['run', '--source', 'git', '--git-url', 'git@example.com:models.git'], '--git-url'],
   ])('answers %j with exit code 2 and says %s', async (args, hint) => {
     const { code, stdout, stderr } = await modelpromotion(args);
