@@ -125,11 +125,14 @@ function notesOf({ source, statusBranch, registries }: StatusPage): string[] {
     return failing.map(({ message }) => `registry ${name}: ${message}`);
   });
   return [
-    ...(statusBranch === undefined
+    ...(statusBranch?.failure === undefined
       ? []
       : [
           `the status branch cannot be read, and nothing is done before it is: ${statusBranch.failure.message}`,
         ]),
+    ...(statusBranch?.unwritten === undefined
+      ? []
+      : [`statuses cannot be written to the status branch, which is out of date: ${statusBranch.unwritten}`]),
     ...(failure === undefined ? [] : [`the source cannot be read: ${failure.message}`]),
     ...(held === undefined ? [] : [HELD[held.reason]]),
     ...orphans.map(problemLine),

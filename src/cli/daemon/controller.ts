@@ -96,6 +96,11 @@ export class Controller {
     this.#sweeps.get(registry)?.bell.ring();
   }
 
+  /** Why statuses cannot be written to the status branch; they are in `GET /status` all the same. */
+  get unwritten(): string | undefined {
+    return this.#options.statusWriter?.failure;
+  }
+
   /** Runs until the signal aborts, then finishes what has begun. */
   async run(stop: AbortSignal): Promise<void> {
     const { queue, statusWriter, logger, source, directory } = this.#options;
