@@ -102,7 +102,7 @@ function nextRecord(
 export function asSwept(targets: readonly TargetStatus[], { finding, swept }: Pass): TargetStatus[] {
   const planned = finding.kind === 'Planned' && finding.plan.kind !== 'Suspended';
   if (planned || swept?.kind !== 'known') return [...targets];
-  return targets.map(({ current: _, ...target }) => {
+  return targets.map(({ current: _current, ...target }) => {
     const holder = currentHolder(target.target as Target['id'], swept.value);
     return { ...target, ...optional('current', holder?.version) };
   });

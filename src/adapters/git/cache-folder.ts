@@ -34,24 +34,24 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** One folder after the other: where none can be made, as in /proc, Node's own way goes round in circles for ever. */
 async function make(path: string): Promise<void> {
-  const mode = 0o700;
+  const parent = dirname(path);
   try {
-    await mkdir(path, { mode });
+    await makeOne(path);
   } catch (error) {
-    const parent = dirname(path);
-    if (codeOf(error) === 'ENOENT' && parent !== path) {
-      await make(parent);
-      await mkdir(path, { mode }).catch(unlessThere(path));
-    } else await unlessThere(path)(error);
+    if (codeOf(error) !== 'ENOENT' || parent === path) throw error;
+    await make(parent);
+    await makeOne(path);
   }
 }
 
-/** Somebody may have made it meanwhile. */
-function unlessThere(path: string): (error: unknown) => Promise<void> {
-  return async (error) => {
+/** It may be there already. */
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
     const found = await stat(path).catch(() => undefined);
     if (found?.isDirectory() !== true) throw error;
-  };
+  }
 }
 
 function codeOf(error: unknown): unknown {
