@@ -15,7 +15,6 @@ import { repairsOf } from '../domain/flapping.ts';
 import type { Fact, Model } from '../domain/observed.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
 import { standingRecords } from '../domain/provenance.ts';
-import type { Model } from '../domain/observed.ts';
 import type { Records, TargetRecord } from '../domain/record.ts';
 import { inherit, recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
