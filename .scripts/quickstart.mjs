@@ -65,6 +65,7 @@ async function install() {
 }
 
 async function build() {
+  say('Building modelpromotion');
   const { code, output } = await npm('run', '--silent', 'build');
   if (code !== 0) throw new Ending(`The build failed:\n${tail(output)}`);
 }

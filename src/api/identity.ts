@@ -1,6 +1,6 @@
 /** Whose document it is: ours, somebody else's, or one that was meant to be ours. */
 import type { Finding } from './finding.ts';
-import { isFields } from './fields.ts';
+import { isFields, type Fields } from './fields.ts';
 import type { ObjectIdentity } from './listing.ts';
 import { quote } from './quote.ts';
 import { editDistance, suggest } from './suggest.ts';
@@ -13,23 +13,70 @@ export type Classification =
   | { readonly is: 'foreign' };
 
 const [ourGroup = '', ourVersion = ''] = apiVersion.split('/');
+const [ourName = ''] = ourGroup.split('.');
 
 /** Tells by apiVersion and kind what to do with a document. */
 export function classify(value: unknown): Classification {
+  if (Array.isArray(value)) return value.some(isMeant) ? mistaken(undefined, bareList) : { is: 'foreign' };
   if (!isFields(value)) return { is: 'foreign' };
   const { apiVersion: written, kind, items } = value;
   if (written === 'v1' && kind === 'List' && Array.isArray(items)) return { is: 'list', items };
+  const heading = classifyHeading(value);
+  const holdsOurs = heading.is === 'foreign' && Array.isArray(items) && items.some(isMeant);
+  return holdsOurs ? mistaken(undefined, { ...bareList, path: ['items'] }) : heading;
+}
+
+function classifyHeading(value: Fields): Classification {
+  const [versionKey, kindKey] = [keyLike('apiVersion', value), keyLike('kind', value)];
+  const [written, kind] = [value[versionKey], value[kindKey]];
+  const misspelt = [...misspelling(versionKey, 'apiVersion'), ...misspelling(kindKey, 'kind')];
   const known = kinds.find((known) => known === kind);
-  if (typeof written !== 'string')
-    return known ? mistaken(known, apiVersionMissing(written)) : { is: 'foreign' };
+  if (typeof written !== 'string') {
+    if (known) return mistaken(known, ...misspelt, apiVersionMissing(written));
+    const bare = written === undefined && kind === undefined && isPromotionLike(value);
+    return bare
+      ? mistaken('ModelPromotion', apiVersionMissing(written), unknownKind(kind))
+      : { is: 'foreign' };
+  }
   const [group = '', version] = written.split('/', 2);
-  if (group !== ourGroup)
-    return known && isNearlyOurs(group) ? mistaken(known, unknownGroup(written)) : { is: 'foreign' };
+  const isOurs = group === ourGroup;
+  if (!isOurs && !isNearlyOurs(group) && !(known && isNobodysGroup(known, group))) return { is: 'foreign' };
   const findings = [
-    ...(version === ourVersion ? [] : [unknownVersion(written)]),
+    ...misspelt,
+    ...(isOurs ? [] : [unknownGroup(written)]),
+    ...(!isOurs || version === ourVersion ? [] : [unknownVersion(written)]),
     ...(known ? [] : [unknownKind(kind)]),
   ];
   return known && findings.length === 0 ? { is: 'ours', kind: known } : mistaken(known, ...findings);
+}
+
+/** Whether a document is ours, or was meant to be. */
+function isMeant(value: unknown): boolean {
+  const classification = classify(value);
+  return classification.is === 'list' ? classification.items.some(isMeant) : classification.is !== 'foreign';
+}
+
+const bareList: Finding = {
+  path: [],
+  message:
+    'a list of manifests is not read: write them as documents with a line "---" between them, or as items of a List of apiVersion v1',
+};
+
+/** The key itself, or one that differs in capitals alone. */
+function keyLike(key: string, value: Fields): string {
+  if (key in value) return key;
+  return Object.keys(value).find((written) => written.toLowerCase() === key.toLowerCase()) ?? key;
+}
+
+function misspelling(written: string, meant: string): Finding[] {
+  if (written === meant) return [];
+  return [{ path: [written], at: 'key', message: `unknown field ${quote(written)}${didYouMean(meant)}` }];
+}
+
+/** A promotion without its first two lines. */
+function isPromotionLike({ metadata, spec }: Fields): boolean {
+  if (!isFields(metadata) || !isFields(spec) || typeof spec['model'] !== 'string') return false;
+  return Array.isArray(spec['stages']) || Array.isArray(spec['aliases']);
 }
 
 const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -51,7 +98,13 @@ function mistaken(kind: Kind | undefined, ...findings: readonly Finding[]): Clas
 }
 
 function isNearlyOurs(group: string): boolean {
-  return group.length <= 2 * ourGroup.length && editDistance(group.toLowerCase(), ourGroup) <= 3;
+  if (group.length > 2 * ourGroup.length) return false;
+  return group.toLowerCase().includes(ourName) || editDistance(group.toLowerCase(), ourGroup) <= 3;
+}
+
+/** Nobody else has promotions of models; other projects have registries of models, in groups of theirs. */
+function isNobodysGroup(kind: Kind, group: string): boolean {
+  return kind === 'ModelPromotion' || !group.includes('.');
 }
 
 function apiVersionMissing(written: unknown): Finding {

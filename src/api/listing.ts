@@ -19,6 +19,8 @@ export interface Problem extends Location {
   readonly object?: ObjectIdentity;
   /** A link or a submodule: no manifest is ever read from it, so it casts no doubt on what is gone elsewhere. */
   readonly neverRead?: true;
+  /** The place to read is not there: there is no manifest, and the mistake concerns none that was there before. */
+  readonly missing?: true;
 }
 
 export interface ObjectIdentity {

@@ -163,7 +163,9 @@ function stageSelectsFromNoDeclaredStage(spec: Fields): Finding[] {
     if (fromStage === undefined || !declared.has(fromStage)) return [];
     const message =
       fromStage === stage.name
-        ? 'a stage cannot select from itself'
+        ? stage.fromAlias === undefined
+          ? 'a stage cannot select from itself'
+          : 'a stage and an alias cannot select from each other'
         : `${fromStage} is declared in this promotion too; a version has one stage, so the two would fight`;
     return [{ path: selectorOf(stage), message }];
   });

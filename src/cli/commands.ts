@@ -71,6 +71,8 @@ export const COMMANDS = {
       'modelpromotion wait ml/churn --timeout 2m',
       'git push && modelpromotion wait --revision $(git rev-parse HEAD)',
     ],
+    notes:
+      'Mistakes in the source are told as well. Where no promotion is named they end it with exit code 2, for what cannot be read may be what was pushed.',
   },
   quickstart: {
     help: 'start a real MLflow, a git repository and the controller, and walk the tour',

@@ -29,6 +29,23 @@ function choicesOf(name: OptionName): readonly string[] {
   return option.type === 'choice' ? option.choices : [];
 }
 
+function shortOf(name: OptionName): string {
+  const option = OPTIONS[name];
+  return 'short' in option ? `-${option.short}|` : '';
+}
+
+function takesPaths({ argument }: CommandSpec): boolean {
+  return argument?.syntax.includes('path') === true;
+}
+
+/** Options whose value is a name of a file. */
+function fileOptions(): OptionName[] {
+  return allOptions().filter((name) => {
+    const option = OPTIONS[name];
+    return 'value' in option && ['DIR', 'FILE', 'PATH'].includes(option.value);
+  });
+}
+
 function allOptions(): OptionName[] {
   return Object.keys(OPTIONS) as OptionName[];
 }
@@ -38,25 +55,35 @@ function bash(): string {
     .filter((name) => choicesOf(name).length > 0)
     .map(
       (name) =>
-        `    --${name}) COMPREPLY=($(compgen -W "${choicesOf(name).join(' ')}" -- "$word")); return ;;\n`,
+        `    ${shortOf(name)}--${name}) COMPREPLY=($(compgen -W "${choicesOf(name).join(' ')}" -- "$word")); return ;;\n`,
     )
     .join('');
   const cases = commands
     .map(([name, spec]) => `    ${name}) flags="${flagsOf(spec).join(' ')}" ;;\n`)
     .join('');
+  const names = commands.map(([name]) => name).join(' ');
+  const withPaths = commands.flatMap(([name, spec]) => (takesPaths(spec) ? [name] : [])).join('|');
+  const withFiles = fileOptions()
+    .map((name) => `--${name}`)
+    .join('|');
   return `# bash completion of modelpromotion: source <(modelpromotion completion bash)
 _modelpromotion() {
   local word="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" flags=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${commands.map(([name]) => name).join(' ')} --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "${names} help --help --version" -- "$word"))
     return
   fi
   case "$previous" in
 ${choices}    completion) COMPREPLY=($(compgen -W "${SHELLS.join(' ')}" -- "$word")); return ;;
+    help) COMPREPLY=($(compgen -W "${names}" -- "$word")); return ;;
+    ${withFiles}) COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
   case "\${COMP_WORDS[1]}" in
 ${cases}  esac
-  if [[ "$word" == -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$word")); else COMPREPLY=($(compgen -f -- "$word")); fi
+  if [[ "$word" == -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$word")); return; fi
+  case "\${COMP_WORDS[1]}" in
+    ${withPaths}) COMPREPLY=($(compgen -f -- "$word")) ;;
+  esac
 }
 complete -o filenames -F _modelpromotion modelpromotion
 `;
@@ -65,11 +92,12 @@ complete -o filenames -F _modelpromotion modelpromotion
 function zsh(): string {
   const names = commands.map(([name, { help }]) => `    '${name}:${quoteZsh(help)}'\n`).join('');
   const cases = commands
-    .map(([name, { options }]) => {
+    .map(([name, spec]) => {
+      const { options } = spec;
       const flags = options.map(
         (option) => `'--${option}[${quoteZsh(OPTIONS[option].help)}]${zshValue(option)}'`,
       );
-      return `    ${name}) _arguments ${[...flags, "'--help[show help]'", "'*:file:_files'"].join(' ')} ;;\n`;
+      return `    ${name}) _arguments ${[...flags, "'--help[show help]'", ...(takesPaths(spec) ? ["'*:file:_files'"] : [])].join(' ')} ;;\n`;
     })
     .join('');
   return `#compdef modelpromotion

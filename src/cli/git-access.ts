@@ -1,6 +1,7 @@
 /** Access to the watched repository and to the status branch, from the options. */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { cacheObstacle } from '../adapters/git/cache-folder.ts';
 import type { GitCredentials, ReadCredentials } from '../adapters/git/credentials.ts';
 import { type Proxy, proxyFrom } from '../adapters/git/proxy.ts';
 import { Remote } from '../adapters/git/remote.ts';
@@ -63,6 +64,15 @@ export function openGit(config: GitConfig, scrubber: Scrubber, logger: Logger): 
     cacheDir: resolve(config['cache-dir'] ?? join(homedir(), '.cache', 'modelpromotion')),
     logger,
   };
+}
+
+/** What can never be written to is a mistake in the options. @throws ConfigError */
+export async function checkCache({ cacheDir }: Pick<GitAccess, 'cacheDir'>): Promise<void> {
+  const obstacle = await cacheObstacle(cacheDir);
+  if (obstacle !== undefined)
+    throw new ConfigError([
+      `--cache-dir: ${cacheDir} cannot be used: ${obstacle}; name a folder that we may write to`,
+    ]);
 }
 
 /** Undefined when statuses stay in memory. */

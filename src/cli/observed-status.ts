@@ -1,7 +1,6 @@
 /** Reading what a controller says: from its `GET /status`, or from the status branch when there is no server to ask. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeCacheFolder } from '../adapters/git/cache-folder.ts';
 import { isFields } from '../api/fields.ts';
 import type { ModelPromotionStatus } from '../api/generated/types.ts';
 import { readStatusFile } from '../api/status-file.ts';
@@ -10,7 +9,7 @@ import { LOG_OPTIONS, openOutput } from './assembly.ts';
 import type { StatusPage } from './daemon/status-page.ts';
 import { isFormerKey } from '../reconcile/former.ts';
 import { problemLine } from './render/problems.ts';
-import { GIT_OPTIONS, openGit, openStatusBranch } from './git-access.ts';
+import { checkCache, GIT_OPTIONS, openGit, openStatusBranch } from './git-access.ts';
 
 export const STATUS_SOURCE_OPTIONS = [
   'server',
@@ -35,9 +34,20 @@ export function messageOf({ status }: ObservedPromotion): string {
   return ready?.message ?? 'not looked at yet';
 }
 
-export interface ObservedStatus {
-  /** The revision the controller has read; undefined where the status branch is asked. */
+/** What the controller says of its source. The status branch says nothing of it. */
+export interface ObservedSource {
+  /** The one that it has read and believes. */
   readonly revision: string | undefined;
+  /** Everything wrong in the manifests, one line each. */
+  readonly mistakes: readonly string[];
+  /** A revision that it has read and does not believe, and why. */
+  readonly held: { readonly revision: string; readonly reason: string; readonly message: string } | undefined;
+  /** Why it cannot be read. */
+  readonly failure: string | undefined;
+}
+
+export interface ObservedStatus {
+  readonly source: ObservedSource;
   readonly promotions: readonly ObservedPromotion[];
   /** What a person should know beside the promotions, one sentence each. */
   readonly notes: readonly string[];
@@ -81,7 +91,7 @@ async function fromServer(server: string, signal: AbortSignal): Promise<Observed
   if (!isStatusPage(document))
     throw new Error(`what answers at ${url.origin} is not a modelpromotion controller`);
   return {
-    revision: document.source.revision,
+    source: sourceOf(document),
     promotions: document.promotions.map((promotion) => toObserved({ ...promotion })),
     notes: notesOf(document),
     document,
@@ -97,6 +107,15 @@ function isStatusPage(document: unknown): document is StatusPage {
   );
 }
 
+function sourceOf({ source: { revision, problems, held, failure } }: StatusPage): ObservedSource {
+  return {
+    revision,
+    mistakes: problems.filter(({ neverRead }) => neverRead !== true).map(problemLine),
+    held: held && { ...held, message: HELD[held.reason] },
+    failure: failure?.message,
+  };
+}
+
 /** What goes wrong outside of single promotions: the status branch, the source, a file of it, a registry. */
 function notesOf({ source, statusBranch, registries }: StatusPage): string[] {
   const { failure, held, problems } = source;
@@ -106,11 +125,14 @@ function notesOf({ source, statusBranch, registries }: StatusPage): string[] {
     return failing.map(({ message }) => `registry ${name}: ${message}`);
   });
   return [
-    ...(statusBranch === undefined
+    ...(statusBranch?.failure === undefined
       ? []
       : [
           `the status branch cannot be read, and nothing is done before it is: ${statusBranch.failure.message}`,
         ]),
+    ...(statusBranch?.unwritten === undefined
+      ? []
+      : [`statuses cannot be written to the status branch, which is out of date: ${statusBranch.unwritten}`]),
     ...(failure === undefined ? [] : [`the source cannot be read: ${failure.message}`]),
     ...(held === undefined ? [] : [HELD[held.reason]]),
     ...orphans.map(problemLine),
@@ -128,7 +150,7 @@ const HELD = {
 async function openBranch(config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>): Promise<StatusReader> {
   const { logger, scrubber } = openOutput(config);
   const git = openGit(config, scrubber, logger);
-  await makeCacheFolder(git.cacheDir);
+  await checkCache(git);
   const cacheDir = await mkdtemp(join(git.cacheDir, 'command-'));
   const store = openStatusBranch(config, { ...git, cacheDir }, scrubber);
   return {
@@ -144,7 +166,7 @@ function fromFiles(files: ReadonlyMap<string, string>): ObservedStatus {
     .flatMap(([path, text]) => readStatusFile(path, text) ?? [])
     .flatMap(({ key, document, rejected }) => (isFormerKey(key) ? [] : (document ?? rejected ?? [])));
   return {
-    revision: undefined,
+    source: { revision: undefined, mistakes: [], held: undefined, failure: undefined },
     promotions: documents.map((document) => toObserved({ ...document })),
     notes: [],
     document: { promotions: documents },

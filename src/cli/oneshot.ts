@@ -11,6 +11,7 @@ import type { Scrubber } from '../runtime/secrets.ts';
 import { sleep } from '../runtime/time.ts';
 import { readPaths } from '../sources/folder.ts';
 import { uidOf } from '../sources/uid.ts';
+import { nothingFound, tell } from './terminal.ts';
 import { openOutput, openRegistries, type LOG_OPTIONS, type REGISTRY_OPTIONS } from './assembly.ts';
 
 export type OneShotConfig = Config<(typeof REGISTRY_OPTIONS)[number] | (typeof LOG_OPTIONS)[number]>;
@@ -66,6 +67,8 @@ export async function planPaths(
     sleep,
   });
   const listing = await readPaths(paths, process.stdin, signal);
+  if (listing.promotions.length + listing.registries.length + listing.problems.length === 0)
+    tell(nothingFound(paths));
   await engine.accept(listing);
   await connect(directory, engine, signal);
   logger.debug({ promotions: listing.promotions.length }, 'manifests were read');

@@ -54,11 +54,18 @@ export async function main(argv: readonly string[], signal: AbortSignal): Promis
     await version(),
   );
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(known(argv), { from: 'user' });
     return code;
   } catch (error) {
     return explain(error);
   }
+}
+
+/** Of a command that there is not, --help would show the general help, as if all were well. */
+function known(argv: readonly string[]): readonly string[] {
+  const [command = ''] = argv;
+  const isCommand = command === 'help' || Object.hasOwn(COMMANDS, command);
+  return isCommand || command === '' || command.startsWith('-') ? argv : [command];
 }
 
 type Perform = (handler: Handler, args: readonly string[], flags: Flags) => Promise<void>;

@@ -14,6 +14,9 @@ export interface PlanReport {
     /** Targets that follow one that changes: they move when it is there. */
     readonly following: number;
     readonly upToDate: number;
+    /** Promotions that differ, which is only told: drift: Report. */
+    readonly drifted: number;
+    readonly suspended: number;
     readonly blocked: number;
     readonly invalid: number;
     /** Documents of other groups. */
@@ -25,7 +28,7 @@ export interface PromotionReport {
   readonly promotion: string;
   readonly model: string;
   readonly file: string | undefined;
-  readonly state: 'UpToDate' | 'Changes' | 'Blocked' | 'Suspended';
+  readonly state: 'UpToDate' | 'Drifted' | 'Changes' | 'Blocked' | 'Suspended';
   readonly digest: string | undefined;
   readonly targets: readonly TargetReport[];
   readonly actions: readonly ActionReport[];
@@ -65,7 +68,9 @@ export function reportPlan({ listing, promotions }: Pick<OneShot, 'listing' | 'p
         .filter(({ state, obstacle }) => state === 'Changes' || obstacle?.reason === 'WaitingForSource')
         .flatMap(({ targets }) => targets)
         .filter(({ reason }) => reason === 'WaitingForSource').length,
-      upToDate: count('UpToDate') + count('Suspended'),
+      upToDate: count('UpToDate'),
+      drifted: count('Drifted'),
+      suspended: count('Suspended'),
       blocked: reports.filter(
         ({ obstacle }) => obstacle !== undefined && obstacle.reason !== 'WaitingForSource',
       ).length,
@@ -103,7 +108,12 @@ function reportPromotion(planned: Planned): PromotionReport {
   }));
   switch (plan.kind) {
     case 'UpToDate':
-      return { ...common, state: 'UpToDate', targets, obstacle: undefined };
+      return {
+        ...common,
+        state: targets.some(({ state }) => state === 'Drifted') ? 'Drifted' : 'UpToDate',
+        targets,
+        obstacle: undefined,
+      };
     case 'Blocked':
       return { ...common, state: 'Blocked', targets, obstacle: plan.obstacle };
     case 'Apply':

@@ -13,7 +13,7 @@ import { sleep } from '../runtime/time.ts';
 import { FolderSource } from '../sources/folder.ts';
 import { GitSource } from '../sources/git.ts';
 import { uidOf } from '../sources/uid.ts';
-import { GIT_OPTIONS, openGit, openStatusBranch, usable } from './git-access.ts';
+import { checkCache, GIT_OPTIONS, openGit, openStatusBranch, usable } from './git-access.ts';
 import { LOG_OPTIONS, openOutput, openRegistries, REGISTRY_OPTIONS } from './assembly.ts';
 import { Controller, type Remembered } from './daemon/controller.ts';
 import { Hints } from './daemon/hints.ts';
@@ -43,6 +43,8 @@ export type RunConfig = Config<(typeof RUN_OPTIONS)[number]>;
 interface Home {
   readonly source: Source;
   readonly store: StatusStore | undefined;
+  /** Where it keeps what it reads; undefined where it keeps nothing. */
+  readonly cacheDir?: string;
   /** Tells objects of this source from those of another. */
   readonly identity: readonly [place: string, branch: string];
 }
@@ -76,6 +78,7 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
       checkHookSecret(config);
     },
   );
+  if (home.cacheDir !== undefined) await checkCache({ cacheDir: home.cacheDir });
   const engine = new Engine({
     installation: config.installation,
     allowEmpty: config['allow-empty'],
@@ -196,6 +199,8 @@ function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
       '--source: say where manifests come from: --source git --git-url URL, or --source folder --path DIR',
     ]);
   if (kind === 'folder') {
+    if (config['git-url'] !== undefined)
+      throw new ConfigError(['--git-url: not used with --source folder; leave one of the two out']);
     return { source: new FolderSource(config.path), store: undefined, identity: [config.path, ''] };
   }
   const git = openGit(config, scrubber, logger);
@@ -203,6 +208,7 @@ function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
     source: new GitSource({ ...git, branch: config['git-branch'], path: config.path }),
     store: openStatusBranch(config, git, scrubber),
     identity: [git.url.href, config['git-branch']],
+    cacheDir: git.cacheDir,
   }));
 }
 

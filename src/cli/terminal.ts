@@ -38,3 +38,8 @@ export async function confirm(question: string, signal: AbortSignal): Promise<bo
 export function isInteractive(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }
+
+/** A hint for whoever gave the wrong folder. */
+export function nothingFound(paths: readonly string[]): string {
+  return `no manifest of ours was found in ${paths.join(', ')}; they are files that end in .yaml, .yml or .json`;
+}

@@ -6,7 +6,7 @@ import { EXIT, type ExitCode } from './exit.ts';
 import { plural } from './render/plan.ts';
 import { problemLines } from './render/problems.ts';
 import { markdownTable } from './render/table.ts';
-import { paint, print } from './terminal.ts';
+import { nothingFound, paint, print, tell } from './terminal.ts';
 
 export const VALIDATE_OPTIONS = ['output'] as const satisfies readonly OptionName[];
 
@@ -32,6 +32,7 @@ export async function validate(
     const wrong = problems.length > 0 ? paint('red', `, ${plural(problems.length, 'mistake')}`) : '';
     print(`${problemLines(problems)}${valid}${rest}${wrong}.`);
   }
+  if (promotions.length + registries.length + problems.length === 0) tell(nothingFound(paths));
   return problems.length === 0 ? EXIT.done : EXIT.invalid;
 }
 

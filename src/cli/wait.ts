@@ -40,7 +40,9 @@ export async function wait(
     const verdict = await look(reader, names, config, deadline);
     if (verdict.kind === 'ready') {
       print(verdict.message);
-      return EXIT.done;
+      for (const mistake of verdict.mistakes ?? []) tell(mistake);
+      // What cannot be read may be the very promotion that somebody waits for.
+      return names.length === 0 && verdict.mistakes?.length ? EXIT.invalid : EXIT.done;
     }
     if (verdict.kind === 'stalled') {
       tell(verdict.message);
@@ -54,9 +56,11 @@ export async function wait(
   return EXIT.failed;
 }
 
-interface Verdict {
+export interface Verdict {
   readonly kind: 'ready' | 'stalled' | 'waiting';
   readonly message: string;
+  /** What is wrong in the source although all that was waited for is ready. */
+  readonly mistakes?: readonly string[];
 }
 
 async function look(
@@ -73,24 +77,31 @@ async function look(
 }
 
 /** As kstatus judges: what is stalled will not become ready by waiting. */
-function judge(observed: ObservedStatus, names: readonly string[], revision: string | undefined): Verdict {
-  if (revision !== undefined && !isAt(observed.revision, revision)) {
-    return {
-      kind: 'waiting',
-      message: `waiting for revision ${revision}; the controller is at ${observed.revision ?? 'none'}`,
-    };
+export function judge(
+  { source, promotions: all }: Pick<ObservedStatus, 'source' | 'promotions'>,
+  names: readonly string[],
+  revision: string | undefined,
+): Verdict {
+  const { held, failure, mistakes } = source;
+  const waitFor = (what: string): Verdict => ({
+    kind: 'waiting',
+    message: `waiting for ${what}${failure === undefined ? '' : `; the source cannot be read: ${failure}`}`,
+  });
+  if (revision !== undefined && !isAt(source.revision, revision)) {
+    if (held?.reason === 'EmptySource' && isAt(held.revision, revision)) {
+      return { kind: 'stalled', message: `${held.revision}: ${[held.message, ...mistakes].join('\n')}` };
+    }
+    return waitFor(`revision ${revision}; the controller is at ${source.revision ?? 'none'}`);
   }
-  const missing = names.filter((name) => find(observed.promotions, name) === undefined);
-  if (missing.length > 0)
-    return { kind: 'waiting', message: `waiting for ${missing.join(', ')} to be declared` };
-  const promotions =
-    names.length === 0 ? observed.promotions : names.flatMap((name) => find(observed.promotions, name) ?? []);
-  if (promotions.length === 0) return { kind: 'waiting', message: 'waiting for a promotion to be declared' };
+  const missing = names.filter((name) => find(all, name) === undefined);
+  if (missing.length > 0) return waitFor(`${missing.join(', ')} to be declared`);
+  const promotions = names.length === 0 ? all : names.flatMap((name) => find(all, name) ?? []);
   const stalled = promotions.filter((promotion) => stateOf(promotion) === 'stalled');
   if (stalled.length > 0) return { kind: 'stalled', message: stalled.map(describe).join('\n') };
+  if (promotions.length === 0) return waitFor('a promotion to be declared');
   const waiting = promotions.filter((promotion) => stateOf(promotion) === 'waiting');
   if (waiting.length > 0) return { kind: 'waiting', message: waiting.map(describe).join('\n') };
-  return { kind: 'ready', message: promotions.map(describe).join('\n') };
+  return { kind: 'ready', message: promotions.map(describe).join('\n'), mistakes };
 }
 
 /** `main@sha1:<hex>`, the hex, or the beginning of it (7 digits or more). */

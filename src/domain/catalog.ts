@@ -73,15 +73,7 @@ export interface AdvanceOptions {
 
 export function advance(previous: Catalog, listing: Listing, options: AdvanceOptions): Advance {
   if (isEmpty(listing) && previous.entries.size > 0 && !options.allowEmpty) {
-    const held: Held = { reason: 'EmptySource', revision: listing.revision };
-    const remembered = [...previous.entries].filter(([, { location }]) => location === undefined);
-    const changed = remembered.map(([key]) => key);
-    const { ignored } = listing;
-    const problems = [
-      ...previous.problems.filter(({ neverRead }) => neverRead !== true),
-      ...listing.problems,
-    ];
-    return { catalog: { ...previous, problems, ignored, held }, changed, removed: [] };
+    return holdEmpty(previous, listing);
   }
   const unreadable = listing.problems.some(isUnreadable);
   const problemsOf = problemFinder(listing.problems);
@@ -104,7 +96,7 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
     const problems = problemsOf(key, entry);
     if (problems.length === 0 && !unreadable) removed.push(entry);
     else entries.set(key, withProblems(entry, problems, listing.revision));
-    doubted ||= problems.length === 0 && unreadable;
+    doubted ||= unreadable && (problems.length === 0 || entry.location === undefined);
   }
   return {
     catalog: {
@@ -115,11 +107,27 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
       ignored: listing.ignored,
       held: doubted ? { reason: 'UnreadableFile', revision: listing.revision } : undefined,
     },
-    changed: [...entries]
-      .filter(([key, entry]) => differs(previous.entries.get(key), entry))
-      .map(([key]) => key),
+    changed: changedKeys(previous, entries),
     removed,
   };
+}
+
+/** An empty source changes nothing of what was declared last; what was wrong in its files is wrong no more. */
+function holdEmpty(previous: Catalog, { revision, problems, ignored }: Listing): Advance {
+  const problemsOf = problemFinder(problems);
+  const entries = new Map(
+    [...previous.entries].map(([key, entry]) => [key, withProblems(entry, problemsOf(key, entry), revision)]),
+  );
+  const held: Held = { reason: 'EmptySource', revision };
+  return {
+    catalog: { ...previous, entries, problems, ignored, held },
+    changed: changedKeys(previous, entries),
+    removed: [],
+  };
+}
+
+function changedKeys({ entries: before }: Catalog, entries: Catalog['entries']): string[] {
+  return [...entries].filter(([key, entry]) => differs(before.get(key), entry)).map(([key]) => key);
 }
 
 /** What one status remembers of a promotion, taken back into the catalog at start. */
@@ -141,12 +149,13 @@ export function remember(
 function withProblems(entry: Entry, problems: readonly Problem[], revision: string): Entry {
   const same = canonicalJson(entry.problems) === canonicalJson(problems);
   const refused = problems.length > 0;
+  if (same && refused === entry.refused) return entry;
   return {
     ...entry,
     promotion: refused === entry.refused ? entry.promotion : nextGeneration(entry.promotion),
     problems,
     refused,
-    attempted: same ? entry.attempted : revision,
+    attempted: refused ? revision : entry.promotion.revision,
   };
 }
 
@@ -161,14 +170,18 @@ function compareAge({ location: a }: Entry, { location: b }: Entry): number {
   return a.line - b.line || a.column - b.column;
 }
 
-/** A link or submodule that is never read holds no manifest. */
+/** A link or submodule that is never read holds no manifest, and neither does a path that is not there. */
 function isEmpty({ promotions, registries, problems }: Listing): boolean {
-  return promotions.length + registries.length === 0 && problems.every(({ neverRead }) => neverRead === true);
+  return promotions.length + registries.length === 0 && problems.every(holdsNothing);
 }
 
 /** A mistake whose object cannot be told may hide any object that was in this file before. */
 function isUnreadable(problem: Problem): boolean {
-  return problem.object === undefined && problem.neverRead !== true;
+  return problem.object === undefined && !holdsNothing(problem);
+}
+
+function holdsNothing({ neverRead, missing }: Problem): boolean {
+  return neverRead === true || missing === true;
 }
 
 function nextEntry(
@@ -219,28 +232,30 @@ function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean):
 
 /**
  * Finds the mistakes that concern a promotion: those that name it, and those of the file it was last seen in, or of a
- * folder around it. Thousands of promotions may be looked for among thousands of problems.
+ * folder around it. What is only remembered may have been in any file that cannot be read, and if it was refused
+ * already, behind any link. Thousands of promotions may be looked for among thousands of problems.
  */
 function problemFinder(
   problems: readonly Problem[],
-): (key: string, entry: Pick<Entry, 'location'>) => Problem[] {
+): (key: string, entry: Pick<Entry, 'location' | 'refused'>) => readonly Problem[] {
   const named = Map.groupBy(
     problems.filter(({ object }) => object?.kind === 'ModelPromotion'),
     ({ object }) => keyOf(object ?? { namespace: '', name: '' }),
   );
-  const ofPlaces = Map.groupBy(
-    problems.filter(({ object }) => object === undefined),
-    ({ file }) => file,
-  );
-  return (key, { location }) => [
-    ...(named.get(key) ?? []),
-    ...placesAround(location?.file).flatMap((place) => ofPlaces.get(place) ?? []),
-  ];
+  const nameless = problems.filter(({ object, missing }) => object === undefined && missing !== true);
+  const unreadable = nameless.filter(isUnreadable);
+  const ofPlaces = Map.groupBy(nameless, ({ file }) => file);
+  return (key, { location, refused }) => {
+    const own = named.get(key) ?? [];
+    if (location !== undefined)
+      return [...own, ...placesAround(location.file).flatMap((place) => ofPlaces.get(place) ?? [])];
+    if (own.length > 0) return own;
+    return refused ? nameless : unreadable;
+  };
 }
 
 /** The file and all folders around it, the outermost first. */
-function placesAround(file: string | undefined): string[] {
-  if (file === undefined) return [];
+function placesAround(file: string): string[] {
   const parts = file.split('/');
   return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }

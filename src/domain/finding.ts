@@ -4,6 +4,7 @@ import type { ModelPromotionStatus } from '../api/generated/types.ts';
 import type { Action } from './action.ts';
 import type { Promotion } from './desired.ts';
 import type { Moves } from './record.ts';
+import type { Fact, Model } from './observed.ts';
 import type { Decision, Obstacle, Plan } from './plan.ts';
 
 /** Everything a pass found and did, ready to be judged. */
@@ -17,6 +18,8 @@ export interface Pass {
   readonly owner: string;
   /** Who made the revision that last changed the document. */
   readonly author: string | undefined;
+  /** What the last sweep knows of the model, to be shown where nothing was read for a plan. */
+  readonly swept?: Fact<Model> | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }

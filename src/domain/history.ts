@@ -27,7 +27,8 @@ function applied(pass: Pass): HistoryEntry[] {
           revision: pass.promotion.revision,
           digest: attempt.digest,
           time: timestamp(pass.now),
-          ...optional('by', pass.author),
+          // Nobody's commit asked for a repair now.
+          ...optional('by', action.cause === 'Drift' ? undefined : pass.author),
         },
       ];
     })

@@ -10,7 +10,7 @@ import { describeTarget, type Target } from './desired.ts';
 import { attemptOf, optional, type Attempt, type Pass } from './finding.ts';
 import { REST } from './flapping.ts';
 import { newHistory } from './history.ts';
-import { targetsOf } from './target-status.ts';
+import { asSwept, targetsOf } from './target-status.ts';
 
 export interface Event {
   readonly type: 'Normal' | 'Warning';
@@ -43,7 +43,7 @@ export function summarise(pass: Pass): Outcome {
     return { status: kept, events: [], next: { kind: 'After', ms: pass.promotion.interval } };
   const ready = judge(pass);
   const history = [...newHistory(pass), ...(pass.previous?.history ?? [])].slice(0, HISTORY);
-  const targets = targetsOf(pass, history);
+  const targets = asSwept(targetsOf(pass, history), pass);
   const status: ModelPromotionStatus = {
     observedGeneration: pass.promotion.generation,
     conditions: conditionsOf(pass, ready),

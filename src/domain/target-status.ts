@@ -7,6 +7,7 @@ import { repairsAfter, repairsOf, toRepairs } from './flapping.ts';
 import { sameVersion } from './observed.ts';
 import type { Decision } from './plan.ts';
 import { identityOf, recordsAfter, type TargetRecord } from './record.ts';
+import { currentHolder } from './select.ts';
 import { recordsOf, toStatus } from './status.ts';
 
 export function targetsOf(pass: Pass, history: readonly HistoryEntry[]): TargetStatus[] {
@@ -95,4 +96,14 @@ function nextRecord(
     tags: target.kind === 'stage' ? target.tags : new Map(),
     since: known === undefined ? now : known.since,
   };
+}
+
+/** Who holds the targets now is shown also of a promotion that nothing was planned for: the last sweep knows it. */
+export function asSwept(targets: readonly TargetStatus[], { finding, swept }: Pass): TargetStatus[] {
+  const planned = finding.kind === 'Planned' && finding.plan.kind !== 'Suspended';
+  if (planned || swept?.kind !== 'known') return [...targets];
+  return targets.map(({ current: _current, ...target }) => {
+    const holder = currentHolder(target.target as Target['id'], swept.value);
+    return { ...target, ...optional('current', holder?.version) };
+  });
 }

@@ -12,9 +12,9 @@ import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
 import { repairsOf } from '../domain/flapping.ts';
+import type { Fact, Model } from '../domain/observed.ts';
 import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
 import { standingRecords } from '../domain/provenance.ts';
-import type { Model } from '../domain/observed.ts';
 import type { Records, TargetRecord } from '../domain/record.ts';
 import { inherit, recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
@@ -192,6 +192,7 @@ export class Engine {
       attempted,
       owner: this.#ownerOf(promotion),
       author,
+      swept: this.#swept(promotion),
       now: this.#options.now(),
     });
     this.#report(promotion, finding, outcome, (performance.now() - started) / 1_000);
@@ -273,6 +274,11 @@ export class Engine {
     return start.kind === 'finding'
       ? start.finding
       : reconcile(start.input, this.#passOptions(promotion.key), signal);
+  }
+
+  #swept(promotion: Promotion): Fact<Model> | undefined {
+    const resolved = this.#options.registries.resolve(promotion);
+    return resolved.kind === 'found' ? resolved.registry.snapshot(promotion.model) : undefined;
   }
 
   #passOptions(key: string): PassOptions {

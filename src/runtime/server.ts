@@ -143,5 +143,9 @@ function explain(error: NodeJS.ErrnoException, listen: string): string {
     return `cannot listen on ${listen}: the port is in use; choose another with --listen`;
   if (error.code === 'EACCES')
     return `cannot listen on ${listen}: not permitted; choose a port above 1023 with --listen`;
+  if (error.code === 'EADDRNOTAVAIL')
+    return `cannot listen on ${listen}: this machine has no such address; choose another with --listen`;
+  if (error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN')
+    return `cannot listen on ${listen}: the host name is unknown; choose another with --listen`;
   return `cannot listen on ${listen}: ${error.message}`;
 }

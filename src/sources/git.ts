@@ -10,7 +10,7 @@ import type { Listing } from '../api/listing.ts';
 import { isManifestName, nameMistake, printableName, TOO_LARGE } from '../api/manifest-files.ts';
 import { limits } from '../api/yaml.ts';
 import type { Source } from '../reconcile/ports.ts';
-import { checkCount, checkTotal, neverRead, parseFiles, unreadable } from './parse.ts';
+import { checkCount, checkTotal, missing, neverRead, parseFiles, unreadable } from './parse.ts';
 
 export interface GitSourceOptions {
   readonly url: GitUrl;
@@ -112,7 +112,7 @@ export class GitSource implements Source {
   /** What lies below the path, looks like manifests, and is not read. */
   async #refusals(entries: readonly TreeEntry[], snapshot: Snapshot): Promise<FileResult[]> {
     if (entries.length === 0 && this.#path !== '') {
-      return [unreadable(this.#path, 'there is no such path in this revision; check --path')];
+      return [missing(this.#path, 'there is no such path in this revision; check --path')];
     }
     const otherLinks = entries.filter(isOrdinaryLink).map(({ name }) => name.toString());
     const folders = await snapshot.linksToFolders(otherLinks);

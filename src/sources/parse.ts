@@ -57,6 +57,12 @@ export function neverRead(file: string, message: string): FileResult {
   return { file, declarations: [], problems: [problem], ignored: 0 };
 }
 
+/** A place that is not there. */
+export function missing(file: string, message: string): FileResult {
+  const problem = { file, line: 1, column: 1, path: '', message, missing: true } as const;
+  return { file, declarations: [], problems: [problem], ignored: 0 };
+}
+
 /** @throws SourceError (Refused) for more manifests than one source may hold. */
 export function checkCount(files: number): void {
   if (files <= MAX_FILES) return;

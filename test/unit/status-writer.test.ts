@@ -8,6 +8,7 @@ const live = new AbortController().signal;
 
 function writerFor(failures: (Error | undefined)[]) {
   const [written, warnings, results]: [string[], object[], string[]] = [[], [], []];
+  const news: string[] = [];
   const quiet = () => undefined;
   const writer = new StatusWriter({
     store: {
@@ -26,7 +27,7 @@ function writerFor(failures: (Error | undefined)[]) {
     revision: () => 'main@sha1:1',
     logger: {
       debug: quiet,
-      info: quiet,
+      info: (_, message) => news.push(message),
       warn: (fields) => warnings.push(fields),
       error: quiet,
       child: () => {
@@ -35,7 +36,7 @@ function writerFor(failures: (Error | undefined)[]) {
     },
     written: (result) => results.push(result),
   });
-  return { writer, written, warnings, results };
+  return { writer, written, warnings, results, news };
 }
 
 describe('a write of statuses that fails', () => {
@@ -47,11 +48,13 @@ describe('a write of statuses that fails', () => {
       { detail: 'odd', err: expect.any(TypeError) as unknown },
     ],
   ])('%s is told once, kept, and made again', async (_what, failure, fields) => {
-    const { writer, written, warnings, results } = writerFor([failure, failure]);
+    const { writer, written, warnings, results, news } = writerFor([failure, failure]);
     writer.changed('ml/churn');
     expect(await writer.flush(live)).toBe(false);
     expect(await writer.flush(live, 1)).toBe(false);
+    expect(writer.failure).toBe(failure.message);
     expect(await writer.flush(live, 2)).toBe(true);
+    expect([writer.failure, news]).toEqual([undefined, ['statuses can be written again']]);
     expect(written).toEqual(['ml/churn.yaml']);
     expect(warnings).toEqual([fields]);
     expect(results).toEqual(['failed', 'failed', 'ok']);

@@ -33,6 +33,11 @@ export function registryFromEnvironment(
   const given = address ?? (env['MLFLOW_REGISTRY_URI'] || env['MLFLOW_TRACKING_URI']);
   if (given === undefined || given === '') return undefined;
   const url = parseRegistryUri(given);
+  const isVariable = [env['MLFLOW_REGISTRY_URI'], env['MLFLOW_TRACKING_URI']].includes(given);
+  if (!isVariable && (url.username !== '' || url.password !== ''))
+    throw new Error(
+      'it holds a user name or password, which others may see; give them as MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN',
+    );
   refuseOtherAuthentication(env);
   return {
     uri: `${url.origin}${url.pathname}`.replace(/\/+$/, ''),

@@ -174,27 +174,28 @@ const CONNECTION: Readonly<Record<string, string>> = {
 
 const TLS = /CERT|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|HOSTNAME_MISMATCH|ERR_(?:TLS|SSL|OSSL)|EPROTO/;
 
-/** The error that a failed exchange means. Only what surely never reached the server is unambiguous. */
-export function classifyFailure(error: unknown): RegistryError {
+/**
+ * The error that a failed exchange with the server at `uri` means. Only what surely never reached it is unambiguous.
+ * @param uri without any secret
+ */
+export function classifyFailure(error: unknown, uri: string): RegistryError {
+  const { errorClass, message, ambiguous } = explainFailure(error);
+  return new RegistryError(errorClass, `${uri}: ${message}`, { cause: error, ambiguous });
+}
+
+function explainFailure(error: unknown): Pick<RegistryError, 'errorClass' | 'message' | 'ambiguous'> {
   const code = codeOf(error);
   const known = CONNECTION[code];
-  if (known !== undefined) return new RegistryError('transient', known, { cause: error });
-  if (TLS.test(code)) return new RegistryError('permanent', explainTls(code), { cause: error });
+  if (known !== undefined) return { errorClass: 'transient', message: known, ambiguous: false };
+  if (TLS.test(code)) return { errorClass: 'permanent', message: explainTls(code), ambiguous: false };
   if (code === 'UND_ERR_INVALID_ARG') {
-    return new RegistryError('permanent', `the request cannot be sent: ${messageOf(error)}`, {
-      cause: error,
-    });
+    const message = `the request cannot be sent: ${messageOf(error)}`;
+    return { errorClass: 'permanent', message, ambiguous: false };
   }
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
-    return new RegistryError('permanent', 'the answer is larger than we accept', {
-      cause: error,
-      ambiguous: true,
-    });
+    return { errorClass: 'permanent', message: 'the answer is larger than we accept', ambiguous: true };
   }
-  return new RegistryError('transient', `no complete answer: ${messageOf(error)}`, {
-    cause: error,
-    ambiguous: true,
-  });
+  return { errorClass: 'transient', message: `no complete answer: ${messageOf(error)}`, ambiguous: true };
 }
 
 function explainTls(code: string): string {

@@ -119,7 +119,7 @@ export class Transport {
           ambiguous: true,
         });
       }
-      const failure = classifyFailure(error);
+      const failure = classifyFailure(error, uri);
       // The authority may have been replaced since it was read.
       if (failure.errorClass === 'permanent' && !failure.ambiguous) void this.#forgetConnections();
       throw failure;

@@ -33,7 +33,9 @@ export class SecretFolder {
       throw new Error(`${JSON.stringify(name)} is not the name of a secret`);
     const folder = join(this.#folder, name);
     const entries = await readdir(folder).catch((error: unknown) => {
-      throw new Error(`secret ${name} cannot be read from --secrets-dir: ${codeOf(error)}`, { cause: error });
+      throw new Error(`secret ${name} cannot be read: ${folder}: ${inWords(error)}; look at --secrets-dir`, {
+        cause: error,
+      });
     });
     const keys = new Map<string, string>();
     for (const key of entries) {
@@ -66,11 +68,24 @@ function isSecret(key: string): boolean {
 async function readKey(path: string, name: string, key: string): Promise<string | undefined> {
   const bytes = await readFile(path).catch((error: unknown) => {
     if (codeOf(error) === 'EISDIR') return undefined;
-    throw new Error(`key ${key} of secret ${name} cannot be read: ${codeOf(error)}`, { cause: error });
+    throw new Error(`key ${key} of secret ${name} cannot be read: ${path}: ${inWords(error)}`, {
+      cause: error,
+    });
   });
   if (bytes === undefined) return undefined;
   if (bytes.length > LARGEST_KEY) throw new Error(`key ${key} of secret ${name} is larger than 1 MiB`);
   return bytes.toString('utf8').replace(/\r?\n$/, '');
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'there is no such folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+};
+
+function inWords(error: unknown): string {
+  return WORDS[codeOf(error)] ?? codeOf(error);
 }
 
 function codeOf(error: unknown): string {

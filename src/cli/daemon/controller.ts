@@ -96,6 +96,11 @@ export class Controller {
     this.#sweeps.get(registry)?.bell.ring();
   }
 
+  /** Why statuses cannot be written to the status branch; they are in `GET /status` all the same. */
+  get unwritten(): string | undefined {
+    return this.#options.statusWriter?.failure;
+  }
+
   /** Runs until the signal aborts, then finishes what has begun. */
   async run(stop: AbortSignal): Promise<void> {
     const { queue, statusWriter, logger, source, directory } = this.#options;
@@ -169,14 +174,16 @@ export class Controller {
   }
 
   #sourceFailed(error: unknown): void {
-    const before = this.#source.failure;
+    const before = this.#source;
     const failure = this.#explain(error);
     this.#source = { ...this.#source, failure };
     const { reason, message: detail } = failure;
-    if (before?.message !== detail)
+    if (before.failure?.message !== detail)
       this.#options.logger.warn(
         { reason, detail },
-        'the source cannot be read; what was declared last still holds',
+        before.listed
+          ? 'the source cannot be read; what was declared last still holds'
+          : 'the source cannot be read; nothing is done before it is',
       );
   }
 

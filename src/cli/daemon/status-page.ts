@@ -37,9 +37,7 @@ export function statusPage(
       ignored: catalog.ignored,
       problems: catalog.problems,
     },
-    ...(controller.memoryFailure === undefined
-      ? {}
-      : { statusBranch: { failure: controller.memoryFailure } }),
+    ...statusBranchOf(controller),
     registries: directory.list().map((listed) =>
       registryDocument(
         listed,
@@ -52,4 +50,12 @@ export function statusPage(
     ),
     promotions: engine.keys().flatMap((key) => engine.document(key) ?? []),
   };
+}
+
+/** What is wrong with the status branch, in reading before all else or in writing. */
+function statusBranchOf({ memoryFailure, unwritten }: Controller): {
+  statusBranch?: { failure?: Controller['memoryFailure']; unwritten?: string };
+} {
+  if (memoryFailure !== undefined) return { statusBranch: { failure: memoryFailure } };
+  return unwritten === undefined ? {} : { statusBranch: { unwritten } };
 }

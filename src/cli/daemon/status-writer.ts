@@ -34,9 +34,15 @@ export class StatusWriter {
   /** Whatever was ever due, such as what is still to be released and declared no more. */
   readonly #known = new Set<string>();
   #wake: (() => void) | undefined;
+  #failure: string | undefined;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
+  }
+
+  /** Why the last write failed; undefined when it did not. */
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   /** The status of this key is to be written. */
@@ -68,11 +74,14 @@ export class StatusWriter {
       const files = await this.#render(keys);
       const outcome = await store.write(files, message(keys, revision()), signal);
       written('ok');
+      if (this.#failure !== undefined) logger.info({}, 'statuses can be written again');
+      this.#failure = undefined;
       return outcome === 'written' || (await this.#writeAll(signal));
     } catch (error) {
       for (const key of keys) this.#dirty.add(key);
       written('failed');
       const detail = error instanceof Error ? error.message : String(error);
+      this.#failure = detail;
       if (failures === 0 && !signal.aborted) {
         logger.warn(
           { detail, ...(error instanceof SourceError ? {} : { err: error }) },

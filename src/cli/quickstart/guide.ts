@@ -100,6 +100,11 @@ export class Guide {
     throw new StepFailed({ expected: `exit code ${exitCode}`, seen: `exit code ${ran.exitCode}` });
   }
 
+  /** Waits until the controller says so. @throws StepFailed */
+  untilReady(): Promise<void> {
+    return this.product(['wait', '--server', this.#playground.controller.url], { exitCode: 0 });
+  }
+
   /** Moves a version as the page of MLflow does, the others in the stage to Archived. */
   async transitionByHand(version: string, stage: string): Promise<void> {
     const { mlflow, registry } = this.#playground;

@@ -35,6 +35,8 @@ export const STEPS: readonly Step[] = [
       await guide.push(PROMOTION);
     },
     expected: { stages: { 3: 'Archived', 4: 'Production' }, aliases: { champion: '4' } },
+    // What is changed by hand before the controller has written its work down would be promoted anew, not repaired.
+    inspect: (guide) => guide.untilReady(),
   },
   {
     title: 'A change made by hand, repaired',

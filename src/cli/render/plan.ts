@@ -76,6 +76,7 @@ function noteText({ state, message, desired, current }: TargetReport): string {
 
 function movementText({ current, desired, state }: TargetReport): string {
   if (state === 'UpToDate') return `${current ?? '-'} ${paint('dim', 'up to date')}`;
+  if (state === 'Drifted' && current !== desired) return `${current ?? 'nobody'}, declared ${desired ?? '?'}`;
   return current === desired ? (current ?? '-') : `${current ?? 'nobody'} → ${desired ?? '?'}`;
 }
 
@@ -92,6 +93,8 @@ function summaryText({ summary }: PlanReport): string {
       : []),
     ...(summary.drift > 0 ? [`${plural(summary.drift, 'repair')} of drift`] : []),
     `${plural(summary.upToDate, 'promotion')} up to date`,
+    ...(summary.drifted > 0 ? [`${summary.drifted} drifted and left alone`] : []),
+    ...(summary.suspended > 0 ? [`${summary.suspended} suspended`] : []),
     ...(summary.blocked > 0 ? [`${summary.blocked} blocked or waiting`] : []),
     ...(summary.invalid > 0 ? [`${plural(summary.invalid, 'mistake')} in manifests`] : []),
     ...(summary.ignored > 0 ? [`${plural(summary.ignored, 'document')} of other kinds ignored`] : []),

@@ -80,6 +80,17 @@ describe.concurrent('the program', () => {
       '--exit-code',
     );
 
+    const offers = async (...words: string[]) => {
+      const quoted = ['modelpromotion', ...words].map((word) => `'${word}'`).join(' ');
+      const script = `source "$0"; COMP_WORDS=(${quoted}); COMP_CWORD=${words.length}; _modelpromotion; echo "\${COMPREPLY[@]}"`;
+      return (await run('bash', ['-c', script, join(place, 'completion.bash')])).stdout.trim();
+    };
+    expect(await offers('plan', '-o', '')).toBe('table json yaml markdown');
+    expect(await offers('status', '')).toBe('');
+    expect(await offers('help', 'pl')).toBe('plan');
+    expect(await offers('validate', 'package.js')).toBe('package.json');
+    expect(await offers('run', '--cache-dir', 'package.js')).toBe('package.json');
+
     for (const shell of ['zsh', 'fish']) {
       expect((await modelpromotion(['completion', shell])).stdout).toContain('exit-code');
     }
@@ -93,10 +104,12 @@ describe.concurrent('the program', () => {
   it.each([
     [['plan', '--registry-url', 'x', '.'], '--registry-uri'],
     [['aply', '.'], 'apply'],
+    [['aply', '--help'], 'apply'],
     [['plan'], 'plan --help'],
     [['status', '-o', 'jason'], 'table, json, yaml, markdown'],
     [['run'], '--source git'],
     [['run', '--source', 'git'], '--git-url'],
+    [['run', '--source', 'folder', '--git-url', 'https://git.example.com/m.git'], '--git-url: not used'],
     [['run', '--source', 'git', '--git-url', 'git@example.com:models.git'], '--git-url'],
   ])('answers %j with exit code 2 and says %s', async (args, hint) => {
     const { code, stdout, stderr } = await modelpromotion(args);
@@ -161,6 +174,15 @@ describe.concurrent('validate', () => {
     expect(result).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it('hints at a wrong folder when nothing is found', async () => {
+    const place = await files({ 'README.md': '' });
+    for (const command of [['validate'], ['plan', '--registry-uri', 'http://127.0.0.1:9']])
+      expect(await modelpromotion([...command, place])).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining(`no manifest of ours was found in ${place}`),
+      });
+  });
+
   it('exits with 2 for a path that is not there', async () => {
     const { code, stdout, stderr } = await modelpromotion(['validate', '/nowhere/at/all']);
     expect(code).toBe(2);
@@ -212,6 +234,23 @@ describe('plan', () => {
     expect(markdown).toContain('### Plan: 3 changes to apply');
     expect(markdown).toMatch(/\| ml\/churn \|.*\| Production \| 1 \| 2 \|/);
     expect(await mlflow.state(model)).toEqual(before);
+  });
+
+  it('counts what drifted and what is suspended apart, and says which version is there', async () => {
+    const drifted = uniqueModel('plan-drift');
+    await mlflow.seed(drifted, 2);
+    const spec = { model: drifted, stages: [{ name: 'Production', version: '2' }] };
+    const place = await files({ 'churn.yaml': promotion('ml/churn', { ...spec, drift: 'Report' }) });
+    expect((await modelpromotion(['apply', place, ...registryUri, '--yes'])).code).toBe(0);
+    await mlflow.transition(drifted, '1', 'Production');
+    await mlflow.transition(drifted, '2', 'Archived');
+    const reported = await plan(place);
+    expect(reported.stdout).toMatch(/Production +1, declared 2/);
+    expect(reported.stdout).toContain(
+      '0 changes to apply, 0 promotions up to date, 1 drifted and left alone.',
+    );
+    const asleep = await files({ 'churn.yaml': promotion('ml/churn', { ...spec, suspend: true }) });
+    expect((await plan(asleep)).stdout).toContain('0 promotions up to date, 1 suspended.');
   });
 
   it('exits by what it found: 0, with --exit-code 4, blocked 3, failed 1, invalid 2, the worst of them', async () => {

@@ -133,7 +133,7 @@ describe('a credential that may not push', () => {
       { reason: 'AccessDenied' },
     );
     const { source, statusBranch } = await daemon.status();
-    expect([source.failure, statusBranch?.failure.reason]).toEqual([undefined, 'AccessDenied']);
+    expect([source.failure, statusBranch?.failure?.reason]).toEqual([undefined, 'AccessDenied']);
     const { stderr } = await modelpromotion(['status', '--server', daemon.url]);
     expect(stderr).toContain('the status branch cannot be read');
     expect(await (await fetch(`${daemon.url}/readyz`)).text()).toContain('status branch');

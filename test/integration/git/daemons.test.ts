@@ -35,7 +35,7 @@ describe('a second controller on one cache folder', () => {
       new RegExp(`in use by process ${first.pid} on .*--cache-dir; until then it waits`),
     );
     expect((await fetch(`${second.url}/readyz`)).status).toBe(503);
-    expect((await second.status()).statusBranch?.failure.message).toBe(line['detail']);
+    expect((await second.status()).statusBranch?.failure?.message).toBe(line['detail']);
     expect((await first.status()).statusBranch).toBeUndefined();
     expect(await place.statusCommits()).toBe(commits);
 

@@ -72,6 +72,43 @@ describe('a file', () => {
     expect(parse(text)).toMatchObject({ declarations: [], problems: [], ignored: 3 });
   });
 
+  it.each([
+    ['apiVersion: modelpromotion/v1alpha1', 'kind: ModelPromotion', 'ModelPromotion'],
+    ['apiVersion: v1alpha1', 'kind: ModelPromotion', 'ModelPromotion'],
+    ['apiVersion: example.com/v1', 'kind: ModelPromotion', 'ModelPromotion'],
+    ['apiVersion: v1', 'kind: ModelRegistry', 'ModelRegistry'],
+    ['ApiVersion: modelpromotion.dev/v1alpha1', 'kind: ModelPromotion', 'ModelPromotion'],
+    ['apiVersion: modelpromotion.dev/v1alpha1', 'Kind: ModelPromotion', 'ModelPromotion'],
+    ['# no apiVersion', '# no kind', 'ModelPromotion'],
+    ['apiVersion: modelpromotion/v1alpha1', 'kind: Modelpromotion', undefined],
+  ])('is a mistake where it was meant to be ours: %s, %s', (apiVersion, kind, meant) => {
+    const text = `${apiVersion}\n${kind}\nmetadata: { name: a, namespace: ml }\nspec: { model: m, stages: [] }\n`;
+    const { declarations, problems, ignored } = parse(text);
+    expect([declarations, ignored]).toEqual([[], 0]);
+    expect(problems[0]?.object).toEqual(meant && { kind: meant, namespace: 'ml', name: 'a' });
+    expect(problems[0]?.message).toMatch(/did you mean|is missing/);
+  });
+
+  it.each([
+    ['a top-level list', promotion('a').replaceAll(/^/gm, '  ').replace('  ', '- ')],
+    ['items without a List', `items:\n${promotion('a').replaceAll(/^/gm, '  ').replace('  ', '- ')}`],
+  ])('is a mistake of the whole file when it stands in %s', (_, text) => {
+    const { declarations, problems, ignored } = parse(text.trimEnd());
+    expect([declarations, ignored]).toEqual([[], 0]);
+    expect(problems).toMatchObject([{ message: expect.stringContaining('a list of manifests is not read') }]);
+    expect(problems[0]).not.toHaveProperty('object');
+  });
+
+  it.each([
+    'apiVersion: modelregistry.opendatahub.io/v1alpha1\nkind: ModelRegistry\nmetadata: { name: a }\n',
+    'model: m\nstages: [build, test]\n',
+    'spec: { model: m }\n',
+    'Kind: ConfigMap\nApiVersion: v1\n',
+    '- apiVersion: v1\n  kind: ConfigMap\n',
+  ])("is left alone when it is somebody else's: %j", (text) => {
+    expect(parse(text)).toMatchObject({ declarations: [], problems: [], ignored: 1 });
+  });
+
   it('goes on after a document that is wrong', () => {
     const { declarations, problems } = parse(
       `a: [\n---\n${promotion('a')}---\n${promotion('B')}---\n${promotion('c')}`,

@@ -517,7 +517,7 @@ const betweenFields: Row[] = [
     text: stage(
       '      versionFrom: { alias: a }\n  aliases: [{ name: a, versionFrom: { stage: Production } }]\n',
     ),
-    expected: '9:29 spec.stages[0].versionFrom.alias a stage cannot select from itself',
+    expected: '9:29 spec.stages[0].versionFrom.alias a stage and an alias cannot select from each other',
   },
   {
     mistake: 'an alias from itself',

@@ -253,6 +253,27 @@ describe('an empty source', () => {
     expect([removed, catalog.held?.reason, catalog.problems]).toEqual([[], 'EmptySource', [link]]);
   });
 
+  it('is also one whose --path is gone, which is told', () => {
+    const gone = { ...aProblem('manifests'), missing: true as const };
+    const inFolder = listed({ files: { 'manifests/a.yaml': a() } });
+    const { catalog, changed, removed } = next(inFolder, { problems: [gone] });
+    expect([changed, removed, catalog.held?.reason, catalog.problems]).toEqual([
+      [],
+      [],
+      'EmptySource',
+      [gone],
+    ]);
+    expect(namesOf(next(inFolder, { problems: [gone] }, true).removed)).toEqual(['a']);
+  });
+
+  it('ends what was wrong in files that are gone, and what they declared last goes on', () => {
+    const broken = next(before, { problems: [aProblem('a.yaml')] }).catalog;
+    const { catalog, changed } = next(broken, {});
+    expect([changed, catalog.problems]).toEqual([['ml/a'], []]);
+    expect(catalog.entries.get('ml/a')).toMatchObject({ problems: [], attempted: 'main@sha1:1' });
+    expect(next(catalog, {}).changed).toEqual([]);
+  });
+
   it('means what it says when that is allowed', () => {
     const { catalog, removed } = next(before, {}, true);
     expect([namesOf(removed), catalog.held?.reason]).toEqual([['a'], undefined]);
@@ -311,6 +332,22 @@ describe('a promotion remembered from before a restart', () => {
     });
     expect([removed, catalog.held?.reason]).toEqual([[], 'UnreadableFile']);
     expect(catalog.entries.has('ml/a')).toBe(true);
+  });
+
+  it('is stalled while any file cannot be read and the listing does not name it, since it may be there', () => {
+    const [somewhere, named] = [aProblem('somewhere.yaml'), aProblem('a.yaml', 'a')];
+    const problems = (spec: ListingSpec) => next(remembered, spec).catalog.entries.get('ml/a')?.problems;
+    expect(problems({ problems: [somewhere] })).toEqual([somewhere]);
+    expect(problems({ problems: [somewhere, named] })).toEqual([named]);
+    expect(problems({ problems: [somewhere], files: { 'a.yaml': a() } })).toEqual([]);
+  });
+
+  it('is in doubt because of a link, which is never read, only if it was refused before', () => {
+    const link = { ...aProblem('a.yaml'), neverRead: true as const };
+    const refused: Catalog = { ...EMPTY_CATALOG, entries: new Map([['ml/a', { ...entry, refused: true }]]) };
+    const spec = { files: { 'b.yaml': b }, problems: [link] };
+    expect(namesOf(next(remembered, spec).removed)).toEqual(['a']);
+    expect(next(refused, spec).catalog.entries.get('ml/a')?.problems).toEqual([link]);
   });
 
   it('is not given up for a source that is empty', () => {

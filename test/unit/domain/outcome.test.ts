@@ -496,6 +496,13 @@ describe('history', () => {
     ]);
   });
 
+  it('names nobody for a repair, which no commit asked for', () => {
+    const drifted = aModel({ versions: { 2: 'Production', 3: 'None' }, aliases: { champion: '3' } });
+    const history = act(drifted, { previous: settled, author: 'Ada' }).status.history ?? [];
+    expect(history[0]).toMatchObject({ cause: 'Drift' });
+    expect(history[0]).not.toHaveProperty('by');
+  });
+
   it('leaves out tags and descriptions, and tells what was archived', () => {
     const promotion = aPromotion({ stages: { Production: { version: '3', tags: { a: 'b' } } } });
     const { status } = act(aModel({ versions: { 3: 'Production', 5: 'Production' } }), { promotion });

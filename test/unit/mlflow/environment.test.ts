@@ -45,7 +45,12 @@ describe('the address of the registry', () => {
       'http://given',
     ],
     ['keeps its prefix and loses its slash', {}, 'https://host:8443/ml/flow//', 'https://host:8443/ml/flow'],
-    ['loses user name and password', {}, 'http://me:secret@host/x', 'http://host/x'],
+    [
+      'loses user name and password',
+      { MLFLOW_TRACKING_URI: 'http://me:secret@host/x' },
+      undefined,
+      'http://host/x',
+    ],
   ])('%s', (_what, env, address, uri) => {
     expect(read(env, address)?.uri).toBe(uri);
   });
@@ -72,6 +77,12 @@ describe('the address of the registry', () => {
     expect(message).not.toMatch(/sec%?ret/);
   });
 
+  it('that is an option holds no password: others may see it', () => {
+    const message = mistake({}, 'http://me:secret@host');
+    expect(message).toMatch(/MLFLOW_TRACKING_USERNAME/);
+    expect(message).not.toContain('secret');
+  });
+
   it('of a manifest is held to the same rules', () => {
     expect(parseRegistryUri('https://mlflow.example.com/x').pathname).toBe('/x');
     expect(() => parseRegistryUri('sqlite:///x')).toThrow('store, not a server');
@@ -82,7 +93,7 @@ describe('the credentials', () => {
   const user = { MLFLOW_TRACKING_USERNAME: 'me', MLFLOW_TRACKING_PASSWORD: 'pass' };
   const basic = { kind: 'basic', username: 'me', password: 'pass' };
 
-  it.each<[string, Environment, string, object]>([
+  it.each<[string, Environment, string | undefined, object]>([
     ['are none', {}, URI, { kind: 'none' }],
     ['are user name and password', user, URI, basic],
     ['are a token', { MLFLOW_TRACKING_TOKEN: 't' }, URI, { kind: 'bearer', token: 't' }],
@@ -95,11 +106,16 @@ describe('the credentials', () => {
     ],
     [
       'are those of the address',
-      {},
-      'http://m%40e:p%3Ass@host',
+      { MLFLOW_TRACKING_URI: 'http://m%40e:p%3Ass@host' },
+      undefined,
       { kind: 'basic', username: 'm@e', password: 'p:ss' },
     ],
-    ['are those of the variables before those of the address', user, 'http://a:b@host', basic],
+    [
+      'are those of the variables before those of the address',
+      { ...user, MLFLOW_TRACKING_URI: 'http://a:b@host' },
+      undefined,
+      basic,
+    ],
     [
       'are none where everything is empty',
       { MLFLOW_TRACKING_USERNAME: '', MLFLOW_TRACKING_PASSWORD: '', MLFLOW_TRACKING_TOKEN: '' },

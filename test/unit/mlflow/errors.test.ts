@@ -232,9 +232,11 @@ describe('a page as text', () => {
   });
 });
 
+const URI = 'http://mlflow.test:5000';
+
 describe('an exchange that failed', () => {
   function failed(code: string, message = 'what the library says') {
-    return classifyFailure(Object.assign(new Error(message), { code }));
+    return classifyFailure(Object.assign(new Error(message), { code }), URI);
   }
 
   it.each<[string, string]>([
@@ -245,7 +247,11 @@ describe('an exchange that failed', () => {
     ['ENETUNREACH', 'the network cannot be reached'],
     ['UND_ERR_CONNECT_TIMEOUT', 'no connection in time'],
   ])('by %s never reached the server', (code, message) => {
-    expect(failed(code)).toMatchObject({ errorClass: 'transient', ambiguous: false, message });
+    expect(failed(code)).toMatchObject({
+      errorClass: 'transient',
+      ambiguous: false,
+      message: `${URI}: ${message}`,
+    });
   });
 
   it.each([
@@ -259,7 +265,7 @@ describe('an exchange that failed', () => {
     expect(failed(code)).toMatchObject({
       errorClass: 'transient',
       ambiguous: true,
-      message: 'no complete answer: what the library says',
+      message: 'http://mlflow.test:5000: no complete answer: what the library says',
     });
   });
 
@@ -272,7 +278,7 @@ describe('an exchange that failed', () => {
     ['CERT_HAS_EXPIRED', /not valid now/],
     ['EPROTO', /does the server speak https/],
     ['ERR_SSL_WRONG_VERSION_NUMBER', /does the server speak https/],
-    ['ERR_OSSL_PEM_NO_START_LINE', /^TLS failed \(ERR_OSSL_PEM_NO_START_LINE\)/],
+    ['ERR_OSSL_PEM_NO_START_LINE', /: TLS failed \(ERR_OSSL_PEM_NO_START_LINE\)/],
   ])('by %s waits for a person', (code, words) => {
     const error = failed(code);
     expect(error).toMatchObject({ errorClass: 'permanent', ambiguous: false });
@@ -292,10 +298,10 @@ describe('an exchange that failed', () => {
 
   it('is explained by the first cause that has a code, also among several addresses that were tried', () => {
     const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
-    expect(classifyFailure(new TypeError('fetch failed', { cause: refused })).ambiguous).toBe(false);
-    expect(classifyFailure(new AggregateError([refused, refused])).ambiguous).toBe(false);
-    expect(classifyFailure('no error at all')).toMatchObject({
-      message: 'no complete answer: no error at all',
+    expect(classifyFailure(new TypeError('fetch failed', { cause: refused }), URI).ambiguous).toBe(false);
+    expect(classifyFailure(new AggregateError([refused, refused]), URI).ambiguous).toBe(false);
+    expect(classifyFailure('no error at all', URI)).toMatchObject({
+      message: 'http://mlflow.test:5000: no complete answer: no error at all',
     });
   });
 });

@@ -86,14 +86,16 @@ describe('a secret in a folder', () => {
   });
 
   it('that is missing, or has no folder to be in, says so', async () => {
-    expect(await mistake(() => secrets.read('s'))).toBe('secret s cannot be read from --secrets-dir: ENOENT');
+    expect(await mistake(() => secrets.read('s'))).toBe(
+      `secret s cannot be read: ${join(dir, 's')}: there is no such file or folder; look at --secrets-dir`,
+    );
     const nowhere = new SecretFolder(undefined, () => undefined);
     expect(await mistake(() => nowhere.read('s'))).toBe(
       'secret s is named, and there is no --secrets-dir to read it from',
     );
     await put({ file: 'x' });
     expect(await mistake(() => secrets.read('file'))).toBe(
-      'secret file cannot be read from --secrets-dir: ENOTDIR',
+      `secret file cannot be read: ${join(dir, 'file')}: there is no such folder; look at --secrets-dir`,
     );
   });
 
@@ -107,7 +109,9 @@ describe('a secret in a folder', () => {
   it('with a key that cannot be read names the key, and none of its words', async () => {
     await mkdir(join(dir, 's'));
     await symlink('nowhere', join(dir, 's', 'token'));
-    expect(await mistake(() => secrets.read('s'))).toBe('key token of secret s cannot be read: ENOENT');
+    expect(await mistake(() => secrets.read('s'))).toBe(
+      `key token of secret s cannot be read: ${join(dir, 's/token')}: there is no such file or folder`,
+    );
     await rm(join(dir, 's', 'token'));
     await put({ 's/token': 'secret'.repeat(200_000) });
     expect(await mistake(() => secrets.read('s'))).toBe('key token of secret s is larger than 1 MiB');

@@ -103,6 +103,45 @@ const files = (...manifests: readonly PromotionSpec[]): ListingSpec => ({
   ),
 });
 
+it('a restart does not make a promotion ready whose file cannot be read, and repairs nothing', async () => {
+  const registry = new MemoryRegistry(aModel({ versions: { 3: 'Production', 4: 'None' } }));
+  const home = start(registry);
+  await accept(home, files({ stages: { Production: '4' } }));
+  const broken: ListingSpec = { problems: [aProblem('0-churn.yaml')], revision: 'main@sha1:2' };
+  await accept(home, broken);
+  registry.change(aModel({ versions: { 3: 'Production', 4: 'None' } }));
+  const next = start(registry);
+  next.engine.restore(remembered(home.engine));
+  const writes = registry.written.length;
+  await accept(next, broken);
+  expect([ready(home.engine), ready(next.engine)]).toEqual(['False/InvalidSpec', 'False/InvalidSpec']);
+  expect(registry.written.length).toBe(writes);
+});
+
+it('a promotion that is refused, in conflict or suspended shows who holds its targets now', async () => {
+  const registry = new MemoryRegistry(aModel({ versions: { 3: 'None', 4: 'None' } }));
+  const home = start(registry);
+  const first: PromotionSpec = { name: 'a', stages: { Production: '4' } };
+  const rival: PromotionSpec = { name: 'b', stages: { Production: '3' } };
+  await accept(home, files(first, rival));
+  registry.sweep();
+  await settle(home.engine, 'ml/b');
+  expect(statusOf(home.engine, 'ml/b').summary).toMatchObject({
+    reason: 'Conflict',
+    stages: 'Production=4',
+  });
+  await accept(home, { problems: [aProblem('0-a.yaml', 'a')] });
+  registry.change(aModel({ versions: { 3: 'Production', 4: 'None' } }));
+  registry.sweep();
+  await settle(home.engine, 'ml/a');
+  expect(statusOf(home.engine, 'ml/a').summary).toMatchObject({
+    reason: 'InvalidSpec',
+    stages: 'Production=3',
+  });
+  await accept(home, files({ ...first, suspend: true }));
+  expect(statusOf(home.engine, 'ml/a').targets).toMatchObject([{ current: '3', applied: { version: '4' } }]);
+});
+
 describe('a promotion', () => {
   it('is applied, followers included, and then costs no call', async () => {
     const registry = new MemoryRegistry(aModel({ versions: { 3: 'Staging', 4: 'None' } }));

@@ -59,4 +59,11 @@ describe('the server', () => {
     );
     await server.close();
   });
+
+  it.each([
+    ['192.0.2.1:0', 'this machine has no such address; choose another with --listen'],
+    ['nowhere.invalid:0', 'the host name is unknown; choose another with --listen'],
+  ])('says what to do when it cannot be %s', async (listen, words) => {
+    await expect(serve(listen, () => ({}))).rejects.toThrow(`cannot listen on ${listen}: ${words}`);
+  });
 });
