@@ -18,7 +18,7 @@ import { standingRecords } from '../domain/provenance.ts';
 import type { Records, TargetRecord } from '../domain/record.ts';
 import { inherit, recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
-import { formerKey, isFormerKey } from './former.ts';
+import { Departures, type Departure, type Leaving } from './departures.ts';
 import { keyOf, rejectedDocuments } from './rejected.ts';
 import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
 import { release, type Elsewhere } from './release.ts';
@@ -40,23 +40,13 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
   readonly onStatus: (key: string) => void;
 }
 
-/** A promotion that is declared no more, until its deletion policy is carried out. */
-interface Leaving {
-  readonly entry: Entry;
-  readonly status: ModelPromotionStatus | undefined;
-}
-
 export class Engine {
   readonly #options: EngineOptions;
   #catalog: Catalog = EMPTY_CATALOG;
   readonly #statuses = new Map<string, ModelPromotionStatus>();
   /** What is declared and was never valid. */
   #rejected: ReadonlyMap<string, RejectedDocument> = new Map();
-  readonly #leaving = new Map<string, Leaving[]>();
-  /** Keys under which something of them is remembered although their names are used again. */
-  readonly #former = new Set<string>();
-  /** What left and could not be released so far, and that was said. */
-  readonly #held = new WeakSet<Entry>();
+  readonly #departures: Departures;
   /** Whose status is from before a restart, so that our last move may be missing in it. */
   readonly #uncertain = new Set<string>();
   /** Records of targets that were taken over from another promotion, until the first look at them. */
@@ -65,6 +55,12 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#departures = new Departures({
+      observer: options.observer,
+      isDeclared: (key) => this.#catalog.entries.has(key),
+      carryOut: (leaving, signal) => this.#carryOut(leaving, signal),
+      onStatus: options.onStatus,
+    });
   }
 
   get catalog(): Catalog {
@@ -91,11 +87,7 @@ export class Engine {
     }
     this.#catalog = { ...this.#catalog, entries };
     this.#rejected = new Map(rejected.map((document) => [keyOf(document.metadata), document]));
-    for (const document of former) {
-      const entry = this.#remembered(document);
-      this.#leave(entry, document.status);
-      this.#former.add(formerKey(entry.promotion));
-    }
+    for (const document of former) this.#departures.restore(this.#remembered(document), document.status);
   }
 
   #remembered(document: ModelPromotion): Entry {
@@ -135,17 +127,17 @@ export class Engine {
     );
     for (const entry of removed) {
       const { key } = entry.promotion;
-      this.#leave(entry, this.#statusOf(key));
+      this.#departures.add(entry, this.#statusOf(key));
       this.#statuses.delete(key);
       this.#inherited.delete(key);
     }
-    this.#tellFormer();
+    this.#departures.makeWay();
     await registries.update(catalog.registries);
     const former = this.#claims;
     this.#claims = new ClaimIndex(catalog.entries, registries);
     for (const { former, records } of givenUp) if (former !== undefined) this.#handOver(former, records);
     this.#reject(catalog);
-    const keys = [...changed, ...this.#claims.movedSince(former), ...this.#leaving.keys()];
+    const keys = [...changed, ...this.#claims.movedSince(former), ...this.#departures.keys()];
     return withRivals(keys, [former, this.#claims]);
   }
 
@@ -161,12 +153,14 @@ export class Engine {
   /** Keys of the promotions that a registry's models concern; of all its models when none are named. */
   keysOf(address: string, models?: readonly string[]): string[] {
     const declared = this.#claims.keysOf(address, models);
-    return models === undefined ? [...new Set([...declared, ...this.#leavingFrom(address)])] : declared;
+    if (models !== undefined) return declared;
+    const leaving = this.#departures.keysAt((promotion) => this.#isAt(promotion, address));
+    return [...new Set([...declared, ...leaving])];
   }
 
   /** Where the registry is that a pass over this key meets; undefined when it meets none. */
   addressOf(key: string): string | undefined {
-    const entry = this.#catalog.entries.get(key) ?? this.#leaving.get(key)?.[0]?.entry;
+    const entry = this.#catalog.entries.get(key) ?? this.#departures.under(key)[0]?.entry;
     const resolved = entry && this.#options.registries.resolve(entry.promotion);
     return resolved?.kind === 'found' ? resolved.address : undefined;
   }
@@ -178,7 +172,7 @@ export class Engine {
 
   /** One pass over whatever the key stands for now. */
   async handle(key: string, signal: AbortSignal): Promise<Next> {
-    const done = await this.#finishLeaving(key, signal);
+    const done = await this.#departures.finish(key, signal);
     const entry = this.#catalog.entries.get(key);
     if (entry === undefined) return done ? { kind: 'OnChange' } : { kind: 'Retry' };
     const started = performance.now();
@@ -203,19 +197,10 @@ export class Engine {
 
   /** The object with its status, as it is shown and kept; undefined when nothing is known of the key. */
   document(key: string): ModelPromotion | RejectedDocument | undefined {
-    if (isFormerKey(key)) return this.#formerDocument(key);
     const entry = this.#catalog.entries.get(key);
-    if (entry === undefined) {
-      const leaving = this.#leaving.get(key)?.at(-1);
-      return leaving === undefined ? this.#rejected.get(key) : withStatus(leaving.entry, leaving.status);
-    }
-    return withStatus(entry, this.#statuses.get(key));
-  }
-
-  #formerDocument(key: string): ModelPromotion | undefined {
-    const former = [...this.#leaving.values()].flat();
-    const found = former.find(({ entry }) => formerKey(entry.promotion) === key);
-    return found === undefined ? undefined : withStatus(found.entry, found.status);
+    if (entry !== undefined) return withStatus(entry, this.#statuses.get(key));
+    const leaving = this.#departures.rememberedAs(key);
+    return leaving === undefined ? this.#rejected.get(key) : withStatus(leaving.entry, leaving.status);
   }
 
   /** Every key that `document` has something to say of. */
@@ -318,12 +303,7 @@ export class Engine {
     const { key } = promotion;
     const current = this.#catalog.entries.get(key)?.promotion;
     if (current === undefined || !samePlace(current, promotion)) {
-      const leaving = this.#leaving.get(key) ?? [];
-      const known = leaving.map((one) =>
-        samePlace(one.entry.promotion, promotion) ? { ...one, status } : one,
-      );
-      if (leaving.length > 0) this.#leaving.set(key, known);
-      this.#tellFormer();
+      this.#departures.update(promotion, status);
       return;
     }
     if (current === promotion) this.#inherited.delete(key);
@@ -353,82 +333,30 @@ export class Engine {
     }
   }
 
-  #leave(entry: Entry, status: ModelPromotionStatus | undefined): void {
-    const { key } = entry.promotion;
-    this.#leaving.set(key, [...(this.#leaving.get(key) ?? []), { entry, status }]);
+  /** Carries out the deletion policy of what left. */
+  async #carryOut({ entry, status }: Leaving, signal: AbortSignal): Promise<Departure> {
+    const { promotion, location } = entry;
+    const left = (why: string): Departure => ({ done: true, applied: [], message: `left as it is: ${why}` });
+    if (promotion.suspend) return left('it was suspended');
+    const resolved = this.#options.registries.resolve(promotion);
+    if (resolved.kind === 'refused')
+      return { ...left(resolved.message), lost: promotion.deletionPolicy === 'Release' };
+    const input = {
+      promotion,
+      records: recordsOf(status),
+      wasDeclared: location !== undefined,
+      registry: resolved.registry,
+      owner: this.#ownerOf(promotion),
+      // No other team can hold a release up.
+      elsewhere: this.#elsewhere(resolved.address, promotion.model, promotion.namespace),
+      heirs: () => ownersOf(this.#claimantsOf(resolved.address, promotion.model)),
+    };
+    return release(input, this.#passOptions(promotion.key), signal);
   }
 
-  /** The place where statuses are remembered by name is its successor's now. */
-  #tellFormer(): void {
-    for (const { entry } of [...this.#leaving.values()].flat()) {
-      if (!this.#catalog.entries.has(entry.promotion.key)) continue;
-      const key = formerKey(entry.promotion);
-      this.#former.add(key);
-      this.#options.onStatus(key);
-    }
-  }
-
-  /** Carries out the deletion policy of what left under this key. False when it must be tried again. */
-  async #finishLeaving(key: string, signal: AbortSignal): Promise<boolean> {
-    const { registries, observer } = this.#options;
-    const finished = new Set<Leaving>();
-    for (const leaving of this.#leaving.get(key) ?? []) {
-      const { promotion } = leaving.entry;
-      const resolved = registries.resolve(promotion);
-      const result = promotion.suspend
-        ? { done: true, applied: [], message: 'left as it is: it was suspended' }
-        : resolved.kind === 'refused'
-          ? { done: true, applied: [], message: `left as it is: ${resolved.message}` }
-          : await release(
-              {
-                promotion,
-                records: recordsOf(leaving.status),
-                wasDeclared: leaving.entry.location !== undefined,
-                registry: resolved.registry,
-                owner: this.#ownerOf(promotion),
-                // No other team can hold a release up.
-                elsewhere: this.#elsewhere(resolved.address, promotion.model, promotion.namespace),
-                heirs: () => ownersOf(this.#claimantsOf(resolved.address, promotion.model)),
-              },
-              this.#passOptions(key),
-              signal,
-            );
-      for (const action of result.applied) observer.applied(action.kind, action.cause);
-      const { model, deletionPolicy: policy } = promotion;
-      const fields = { promotion: key, model, policy, detail: result.message };
-      if (result.done) {
-        if (resolved.kind === 'refused' && policy === 'Release' && !promotion.suspend)
-          observer.warn(
-            fields,
-            'a removed promotion could not be released: its registry is not there for it',
-          );
-        else observer.info(fields, 'a promotion was removed');
-        finished.add(leaving);
-        const former = formerKey(promotion);
-        if (this.#former.delete(former)) this.#options.onStatus(former);
-      } else if (!this.#held.has(leaving.entry)) {
-        observer.warn(fields, 'a removed promotion cannot be released yet; it is tried again');
-        this.#held.add(leaving.entry);
-      }
-    }
-    // Another one may have left under this key meanwhile.
-    const waiting = (this.#leaving.get(key) ?? []).filter((leaving) => !finished.has(leaving));
-    if (waiting.length > 0) this.#leaving.set(key, waiting);
-    else if (this.#leaving.delete(key)) this.#options.onStatus(key);
-    return waiting.length === 0;
-  }
-
-  /** Keys of the promotions that are still to be released from a registry. */
-  #leavingFrom(address: string): string[] {
-    const { registries } = this.#options;
-    return [...this.#leaving]
-      .filter(([, waiting]) =>
-        waiting.some(({ entry }) => {
-          const resolved = registries.resolve(entry.promotion);
-          return resolved.kind === 'found' && resolved.address === address;
-        }),
-      )
-      .map(([key]) => key);
+  #isAt(promotion: Promotion, address: string): boolean {
+    const resolved = this.#options.registries.resolve(promotion);
+    return resolved.kind === 'found' && resolved.address === address;
   }
 
   #memoryOf(promotion: Promotion): Memory {

@@ -1,0 +1,123 @@
+/** Promotions that are declared no more, until their deletion policy is carried out. */
+import type { ModelPromotionStatus } from '../api/generated/types.ts';
+import { samePlace, type Entry } from '../domain/catalog.ts';
+import type { Promotion } from '../domain/desired.ts';
+import { formerKey, isFormerKey } from './former.ts';
+import type { Observer } from './ports.ts';
+import type { Release } from './release.ts';
+
+export interface Leaving {
+  readonly entry: Entry;
+  readonly status: ModelPromotionStatus | undefined;
+}
+
+/** What a try to carry the deletion policy out came to; `lost` when nobody can any more. */
+export type Departure = Release & { readonly lost?: boolean };
+
+export interface DeparturesOptions {
+  readonly observer: Observer;
+  /** Whether a promotion of this key is declared now. */
+  readonly isDeclared: (key: string) => boolean;
+  readonly carryOut: (leaving: Leaving, signal: AbortSignal) => Promise<Departure>;
+  /** Called with the keys whose status document changed or went away. */
+  readonly onStatus: (key: string) => void;
+}
+
+export class Departures {
+  readonly #options: DeparturesOptions;
+  readonly #leaving = new Map<string, Leaving[]>();
+  /** Keys under which something is remembered although its name is used again. */
+  readonly #former = new Set<string>();
+  /** What could not be released so far, and that was said. */
+  readonly #held = new WeakSet<Entry>();
+
+  constructor(options: DeparturesOptions) {
+    this.#options = options;
+  }
+
+  keys(): Iterable<string> {
+    return this.#leaving.keys();
+  }
+
+  /** What left under this key, in the order of leaving. */
+  under(key: string): readonly Leaving[] {
+    return this.#leaving.get(key) ?? [];
+  }
+
+  /** What is remembered under this key: its own while its name is not used again, else under a former key. */
+  rememberedAs(key: string): Leaving | undefined {
+    if (!isFormerKey(key)) return this.under(key).at(-1);
+    return [...this.#leaving.values()].flat().find(({ entry }) => formerKey(entry.promotion) === key);
+  }
+
+  /** Keys of those that a place concerns. */
+  keysAt(isThere: (promotion: Promotion) => boolean): string[] {
+    return [...this.#leaving].flatMap(([key, leaving]) =>
+      leaving.some(({ entry }) => isThere(entry.promotion)) ? [key] : [],
+    );
+  }
+
+  add(entry: Entry, status: ModelPromotionStatus | undefined): void {
+    const { key } = entry.promotion;
+    this.#leaving.set(key, [...this.under(key), { entry, status }]);
+  }
+
+  /** Takes back what was remembered under a former key before a restart. */
+  restore(entry: Entry, status: ModelPromotionStatus | undefined): void {
+    this.add(entry, status);
+    this.#former.add(formerKey(entry.promotion));
+  }
+
+  /** What left while its pass ran is released with all that was applied. */
+  update(promotion: Promotion, status: ModelPromotionStatus): void {
+    const { key } = promotion;
+    const known = this.under(key).map((one) =>
+      samePlace(one.entry.promotion, promotion) ? { ...one, status } : one,
+    );
+    if (known.length > 0) this.#leaving.set(key, known);
+    this.makeWay();
+  }
+
+  /** The place where statuses are remembered by name is the successor's now. */
+  makeWay(): void {
+    for (const { entry } of [...this.#leaving.values()].flat()) {
+      if (!this.#options.isDeclared(entry.promotion.key)) continue;
+      const key = formerKey(entry.promotion);
+      this.#former.add(key);
+      this.#options.onStatus(key);
+    }
+  }
+
+  /** Carries out the deletion policy of what left under this key. False when it must be tried again. */
+  async finish(key: string, signal: AbortSignal): Promise<boolean> {
+    const finished = new Set<Leaving>();
+    for (const leaving of this.under(key)) {
+      const departure = await this.#options.carryOut(leaving, signal);
+      this.#tell(leaving, departure);
+      if (departure.done) finished.add(leaving);
+    }
+    // Another one may have left under this key meanwhile.
+    const waiting = this.under(key).filter((leaving) => !finished.has(leaving));
+    if (waiting.length > 0) this.#leaving.set(key, waiting);
+    else if (this.#leaving.delete(key)) this.#options.onStatus(key);
+    for (const { entry } of finished) {
+      const former = formerKey(entry.promotion);
+      if (this.#former.delete(former)) this.#options.onStatus(former);
+    }
+    return waiting.length === 0;
+  }
+
+  #tell({ entry }: Leaving, { applied, done, message, lost = false }: Departure): void {
+    const { observer } = this.#options;
+    const { key, model, deletionPolicy: policy } = entry.promotion;
+    const fields = { promotion: key, model, policy, detail: message };
+    for (const action of applied) observer.applied(action.kind, action.cause);
+    if (lost)
+      observer.warn(fields, 'a removed promotion could not be released: its registry is not there for it');
+    else if (done) observer.info(fields, 'a promotion was removed');
+    else if (!this.#held.has(entry)) {
+      observer.warn(fields, 'a removed promotion cannot be released yet; it is tried again');
+      this.#held.add(entry);
+    }
+  }
+}
