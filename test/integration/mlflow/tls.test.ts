@@ -74,7 +74,7 @@ describe('a registry behind TLS', () => {
     expect(registry.health.failure).toMatchObject({
       reason: 'RegistryRefused',
       message: expect.stringMatching(
-        /^TLS failed \(DEPTH_ZERO_SELF_SIGNED_CERT\); declare the authority in spec.tls/,
+        /^https:\/\/127.0.0.1:\d+: TLS failed \(DEPTH_ZERO_SELF_SIGNED_CERT\); declare the authority in spec.tls/,
       ),
     });
   });
