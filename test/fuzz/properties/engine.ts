@@ -184,6 +184,12 @@ class World {
     }
   }
 
+  /** A sweep, and a pass over everything: what somebody changed since the last one is seen. */
+  async look(): Promise<void> {
+    this.registry.sweep();
+    await this.settle(this.home.engine.keys());
+  }
+
   async restart(): Promise<void> {
     const { engine } = this.home;
     const files = engine.keys().map((key) => [statusPath(key), toYaml(engine.document(key))] as const);
@@ -203,9 +209,9 @@ export const engine: readonly Fuzz[] = [
       for (const step of steps) await world.take(step);
       world.registry.down = false;
       // Faults that nothing has met so far are met now.
-      for (let round = 0; round < world.faults + 2; round += 1) await world.settle(world.home.engine.keys());
+      for (let round = 0; round < world.faults + 2; round += 1) await world.look();
       const before = world.registry.written.length;
-      await world.settle(world.home.engine.keys());
+      await world.look();
       ensure(
         world.registry.written.length === before,
         'it never comes to rest',
