@@ -1,6 +1,6 @@
 /**
- * Joins live readings into two requests for all of them: those that are asked for within a few milliseconds, and,
- * while the registry has writes enough to do, all that come meanwhile. Those would only have waited behind the writes.
+ * Joins live readings into two requests for all of them: those that are asked for within a few milliseconds, and all
+ * that come while a reading is being made, or while the registry has writes enough to do: they would only have waited.
  */
 import type { Fact, Model } from '../../domain/observed.ts';
 import { unlessAborted } from './abort.ts';
@@ -25,6 +25,8 @@ export class ReadBatcher {
   readonly #options: BatcherOptions;
   #waiting = new Map<string, PromiseWithResolvers<Fact<Model>>>();
   #timer: NodeJS.Timeout | undefined;
+  /** Readings that are being made: what is asked for meanwhile goes together into the next. */
+  #underWay = 0;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -44,7 +46,8 @@ export class ReadBatcher {
 
   #await(latest: number): void {
     this.#timer = setTimeout(() => {
-      if (this.#options.busy() && performance.now() < latest) this.#await(latest);
+      const mayWait = this.#underWay > 0 || this.#options.busy();
+      if (mayWait && performance.now() < latest) this.#await(latest);
       else void this.#flush();
     }, WINDOW);
   }
@@ -53,11 +56,14 @@ export class ReadBatcher {
     clearTimeout(this.#timer);
     const batch = this.#waiting;
     this.#waiting = new Map();
+    this.#underWay += 1;
     try {
       const facts = await this.#options.readMany([...batch.keys()]);
       for (const [name, { resolve }] of batch) resolve(facts(name));
     } catch (error) {
       for (const { reject } of batch.values()) reject(error);
+    } finally {
+      this.#underWay -= 1;
     }
   }
 }

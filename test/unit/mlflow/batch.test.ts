@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CHUNK, ReadBatcher } from '../../../src/adapters/mlflow/batch.ts';
+import type { Fact, Model } from '../../../src/domain/observed.ts';
 import { aModel, known } from '../../support/builders.ts';
 
 const live = new AbortController().signal;
@@ -45,6 +46,30 @@ describe('readings that are asked for within a few milliseconds', () => {
     await vi.advanceTimersByTimeAsync(5);
     await answers;
     expect(batches[1]).toEqual(names.slice(CHUNK));
+  });
+});
+
+describe('readings that are asked for while one is being made', () => {
+  it('go together into the next one', async () => {
+    const answer = Promise.withResolvers<(name: string) => Fact<Model>>();
+    batcher = new ReadBatcher({
+      readMany: (names) => {
+        batches.push([...names]);
+        return answer.promise;
+      },
+      busy: () => false,
+    });
+    const first = ask('a');
+    await vi.advanceTimersByTimeAsync(5);
+    const second = ask('b');
+    await vi.advanceTimersByTimeAsync(50);
+    const third = ask('c');
+    expect(batches).toEqual([['a']]);
+    answer.resolve((name) => known(aModel({ name })));
+    await first;
+    await vi.advanceTimersByTimeAsync(5);
+    await Promise.all([second, third]);
+    expect(batches).toEqual([['a'], ['b', 'c']]);
   });
 });
 
