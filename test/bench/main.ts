@@ -23,14 +23,31 @@ const MEASUREMENTS: Readonly<Record<string, (context: Context) => Promise<Result
   idle,
 };
 
+const USAGE = `Measures this program beside its peers on real servers, and writes ${PAGE}.
+
+Usage: npm run bench -- [NAME…] [--quick] [--rounds N] [--profile DIR]
+
+  NAME           what to measure: ${Object.keys(MEASUREMENTS).join(', ')}; all when none is named
+  --quick        a small version that is printed only
+  --rounds N     turns for each contender (3; with --quick 1)
+  --profile DIR  keep a CPU profile of the daemon there
+
+Example: npm run bench -- --rounds 1 cold push
+`;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
     profile: { type: 'string' },
     rounds: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 const names = positionals.length === 0 ? Object.keys(MEASUREMENTS) : positionals;
 const unknown = names.filter((name) => !(name in MEASUREMENTS));
 if (unknown.length > 0) {

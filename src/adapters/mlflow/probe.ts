@@ -76,10 +76,11 @@ export async function measureConnections(
 
 /**
  * From the milliseconds that calls took each way. A client that has several connections meets the delay on about
- * every second call only, so what counts is the upper quartile.
+ * every second call only, so of kept ones the upper quartile counts. New ones lead to all workers of a server, each
+ * slow at its first call, while what a connection costs is the same each time: of those it is the lower quartile.
  */
 export function chooseConnections(kept: readonly number[], fresh: readonly number[]): Connections {
-  return upperQuartile(kept) > upperQuartile(fresh) + STEP ? 'fresh' : 'kept';
+  return quantile(kept, 0.75) > quantile(fresh, 0.25) + STEP ? 'fresh' : 'kept';
 }
 
 /** The milliseconds that calls take after a first one. */
@@ -94,6 +95,6 @@ async function timesOf(call: () => Promise<unknown>): Promise<number[]> {
   return times;
 }
 
-function upperQuartile(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.75)] ?? 0;
+function quantile(times: readonly number[], share: number): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length * share)] ?? 0;
 }

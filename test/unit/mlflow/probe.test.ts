@@ -41,6 +41,12 @@ describe('connections', () => {
       FOUR_FRESH,
       'fresh',
     ],
+    [
+      'four workers that were just started',
+      [1.9, 2.4, 44.8, 2.0, 45.2, 2.2, 45.1, 44.9],
+      [61.2, 2.9, 48.3, 2.7, 90.4, 3.1, 2.8, 3.0],
+      'fresh',
+    ],
     ['four workers behind a costly handshake', Array(8).fill(44), Array(8).fill(60), 'kept'],
     ['no samples', [], [], 'kept'],
   ])('to a server with %s are measured', (_what, kept, fresh, choice) => {
