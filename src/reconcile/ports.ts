@@ -11,9 +11,10 @@ export interface Source {
   readonly description: string;
   /**
    * Looks once. Resolves with the listing when it differs from the last one, with undefined when nothing moved.
+   * @param moved somebody said that there is something new: worth a dearer look that finds it sooner
    * @throws SourceError when the world could not be read; the last listing then still holds.
    */
-  poll(signal: AbortSignal): Promise<Listing | undefined>;
+  poll(signal: AbortSignal, moved?: boolean): Promise<Listing | undefined>;
   close(): Promise<void>;
 }
 

@@ -60,7 +60,10 @@ export class GitSource implements Source {
     this.description = `${options.url.href} (branch ${options.branch}${within})`;
   }
 
-  async poll(signal: AbortSignal): Promise<Listing | undefined> {
+  async poll(signal: AbortSignal, moved = false): Promise<Listing | undefined> {
+    const read = (snapshot: Snapshot): Promise<Listing | undefined> => this.#listNew(snapshot, signal);
+    const quick = moved && this.#listed !== undefined ? await this.#mirror.readMoved(read, signal) : undefined;
+    if (quick !== undefined) return quick.value;
     const tip = await this.#remote.tip(signal);
     if (tip === this.#listed) return undefined;
     return this.#mirror.read(tip, (snapshot) => this.#list(snapshot, signal), signal);
@@ -70,8 +73,12 @@ export class GitSource implements Source {
     return Promise.resolve();
   }
 
+  async #listNew(snapshot: Snapshot, signal: AbortSignal): Promise<Listing | undefined> {
+    return snapshot.sha === this.#listed ? undefined : this.#list(snapshot, signal);
+  }
+
   async #list(snapshot: Snapshot, signal: AbortSignal): Promise<Listing> {
-    const entries = await snapshot.tree(this.#path);
+    const [entries, author] = await Promise.all([snapshot.tree(this.#path), snapshot.author()]);
     const candidates = entries.filter(isReadable).map(asCandidate);
     checkCount(candidates.length);
     const read = entries.filter((entry) => isReadable(entry) || isOrdinaryLink(entry));
@@ -82,7 +89,6 @@ export class GitSource implements Source {
       ...(await this.#refusals(entries, snapshot)),
     ];
     const listing = combine(results, this.#revision(snapshot.sha));
-    const author = await snapshot.author();
     this.#parsed = parsed;
     this.#listed = snapshot.sha;
     return { ...listing, author };

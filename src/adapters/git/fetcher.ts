@@ -50,6 +50,11 @@ export class Fetcher {
     }
   }
 
+  /** Points the mirror's ref at whatever the branch has come to. @throws SourceError */
+  async branch(extent: Extent, signal: AbortSignal): Promise<void> {
+    await this.#fetch(this.#options.remote.ref, extent, signal);
+  }
+
   async #fetch(what: string, extent: Extent, signal: AbortSignal): Promise<void> {
     const { maxFileBytes, ref, remote, logger } = this.#options;
     const filter = extent === 'whole' ? `blob:limit=${maxFileBytes + 1}` : 'blob:none';

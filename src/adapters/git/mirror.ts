@@ -114,6 +114,27 @@ export class Mirror {
     });
   }
 
+  /**
+   * As `read`, of whatever the branch has come to, for one call to the server in place of two. Undefined when that
+   * cannot be had so: there is no mirror that fits, or the fetch failed; `read` then says why.
+   */
+  async readMoved<T>(
+    reader: (snapshot: Snapshot) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<{ readonly value: T } | undefined> {
+    await this.own();
+    if (!existsSync(join(this.gitDir, 'HEAD')) || (await this.hasGrown())) return undefined;
+    try {
+      await this.#removeStaleLocks();
+      await this.#fetcher.branch(this.#extent(), signal);
+      return { value: await reader(this.#snapshot(await this.#tip(signal), false, signal)) };
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#logger?.debug({ err: error }, 'A fetch without asking first failed; the server is asked');
+      return undefined;
+    }
+  }
+
   /** Makes the mirror when there is none. Tells whether it is new. */
   async prepare(shaLength: number | undefined, signal: AbortSignal): Promise<boolean> {
     await this.own();

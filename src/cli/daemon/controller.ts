@@ -72,6 +72,8 @@ export class Controller {
   #remembered: readonly string[] = [];
   #source: SourceState = { lastRead: undefined, failure: undefined, listed: false };
   #memoryFailure: Failure | undefined;
+  /** Somebody said that there is something new. */
+  #moved = false;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -88,6 +90,7 @@ export class Controller {
 
   /** Has the source looked at now, or once more when that is going on already. */
   pollNow(): void {
+    this.#moved = true;
     this.#sourceBell.ring();
   }
 
@@ -158,8 +161,10 @@ export class Controller {
     const { source, metrics } = this.#options;
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1_000;
+    const moved = this.#moved;
+    this.#moved = false;
     try {
-      const listing = await source.poll(stop);
+      const listing = await source.poll(stop, moved);
       metrics.polled(listing === undefined ? 'unchanged' : 'changed', seconds());
       if (this.#source.failure !== undefined) this.#options.logger.info({}, 'the source can be read again');
       this.#source = { lastRead: Date.now(), failure: undefined, listed: true };

@@ -70,6 +70,37 @@ describe('a branch', () => {
     expect(world.requests).toHaveLength(2);
   });
 
+  it('of which somebody says that it moved is fetched without a question before', async () => {
+    await using world = await gitWorld();
+    await world.repo.commit({ 'a.yaml': promotion('a') });
+    const source = world.source();
+    await source.poll(never, true);
+    await world.repo.commit({ 'b.yaml': promotion('b') });
+    world.requests.length = 0;
+    expect(names(await source.poll(never, true))).toEqual(['a.yaml: a', 'b.yaml: b']);
+    expect(world.requests.length).toBeLessThan(2 * CALL.length);
+    expect(await source.poll(never)).toBeUndefined();
+  });
+
+  it('of which somebody says in vain that it moved has nothing new', async () => {
+    await using world = await gitWorld();
+    await world.repo.commit({ 'a.yaml': promotion('a') });
+    const source = world.source();
+    await source.poll(never);
+    expect(await source.poll(never, true)).toBeUndefined();
+    await world.repo.commit({ 'b.yaml': promotion('b') });
+    expect(names(await source.poll(never))).toEqual(['a.yaml: a', 'b.yaml: b']);
+  });
+
+  it('that is gone when somebody says that it moved is told as ever', async () => {
+    await using world = await gitWorld();
+    await world.repo.commit({ 'a.yaml': promotion('a') });
+    const source = world.source();
+    await source.poll(never);
+    await world.repo.git('update-ref', '-d', 'refs/heads/main');
+    await expect(source.poll(never, true)).rejects.toMatchObject({ reason: 'BranchNotFound' });
+  });
+
   it('is followed when a manifest moves, changes and disappears', async () => {
     await using world = await gitWorld();
     await world.repo.commit({ 'a.yaml': promotion('a'), 'b.yaml': promotion('b') });
