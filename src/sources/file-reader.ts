@@ -28,7 +28,7 @@ interface Known {
 const FILES_AT_ONCE = 32;
 /** A file that changed so recently may change again without another time of change. */
 const RACY_MS = 2_000;
-const BLOCK = { least: 1_024, most: 64 * 1_024 };
+const BLOCK = 64 * 1_024;
 
 export class FileReader {
   /** By path and name. */
@@ -79,7 +79,7 @@ export class FileReader {
 /** What a user named is read whatever it is, pipes included. */
 async function readNamed({ name, path }: Found, signal: AbortSignal): Promise<Reading> {
   await using file = await open(path, constants.O_RDONLY);
-  return await readStream(name, streamOf(file, BLOCK.most, signal));
+  return await readStream(name, streamOf(file, signal));
 }
 
 async function readRegular({ name, path }: Found, signal: AbortSignal): Promise<Reading> {
@@ -87,12 +87,25 @@ async function readRegular({ name, path }: Found, signal: AbortSignal): Promise<
   await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const stats = await file.stat();
   if (!stats.isFile()) return refused(name, NOT_A_FILE);
-  return await readStream(name, streamOf(file, stats.size + 1, signal));
+  return asReading(name, await readWhole(file, stats.size, signal));
 }
 
-function streamOf(file: FileHandle, size: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  const highWaterMark = Math.min(Math.max(size, BLOCK.least), BLOCK.most);
-  return file.createReadStream({ end: limits.bytes, highWaterMark, signal });
+/** A stream costs more than most manifests are worth. Reads one byte more than a manifest may have, at most. */
+async function readWhole(file: FileHandle, expected: number, signal: AbortSignal): Promise<Buffer> {
+  let buffer = Buffer.allocUnsafe(Math.min(expected, limits.bytes) + 1);
+  for (let length = 0; ;) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+    length += bytesRead;
+    if (bytesRead === 0 || length > limits.bytes) return buffer.subarray(0, length);
+    // It has grown since it was looked at, or there may be no more of it.
+    if (length === buffer.length) buffer = Buffer.concat([buffer], Math.min(2 * length, limits.bytes + 1));
+    else if (length === expected) return buffer.subarray(0, length);
+  }
+}
+
+function streamOf(file: FileHandle, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  return file.createReadStream({ end: limits.bytes, highWaterMark: BLOCK, signal });
 }
 
 /** Reads one byte more than a manifest may have, at most. */
@@ -104,8 +117,12 @@ export async function readStream(name: string, stream: AsyncIterable<Uint8Array>
     length += chunk.length;
     if (length > limits.bytes) return refused(name, TOO_LARGE);
   }
-  const bytes = Buffer.concat(chunks);
-  return { name, digest: digestOf(name, bytes), size: length, bytes };
+  return asReading(name, Buffer.concat(chunks));
+}
+
+function asReading(name: string, bytes: Buffer): Reading {
+  if (bytes.length > limits.bytes) return refused(name, TOO_LARGE);
+  return { name, digest: digestOf(name, bytes), size: bytes.length, bytes };
 }
 
 /** A file that is not read, and why. */
