@@ -62,7 +62,8 @@ export class GitSource implements Source {
 
   async poll(signal: AbortSignal, moved = false): Promise<Listing | undefined> {
     const read = (snapshot: Snapshot): Promise<Listing | undefined> => this.#listNew(snapshot, signal);
-    const quick = moved && this.#listed !== undefined ? await this.#mirror.readMoved(read, signal) : undefined;
+    const quick =
+      moved && this.#listed !== undefined ? await this.#mirror.readMoved(read, signal) : undefined;
     if (quick !== undefined) return quick.value;
     const tip = await this.#remote.tip(signal);
     if (tip === this.#listed) return undefined;
