@@ -40,10 +40,10 @@ type Option = OptionBase &
 export const OPTIONS = {
   source: {
     type: 'choice',
-    choices: ['git', 'folder'],
+    choices: ['kubernetes', 'git', 'folder'],
     value: 'KIND',
-    help: 'where manifests come from: git or folder',
-    defaultHelp: 'git when --git-url is given',
+    help: 'where manifests come from: kubernetes, git or folder',
+    defaultHelp: 'git when --git-url is given, kubernetes in a cluster',
   },
   path: {
     type: 'text',
@@ -119,6 +119,34 @@ export const OPTIONS = {
     value: 'NAME',
     help: 'secret of --secrets-dir whose key token signs hints, one secret a line; turns POST /hooks/git and /hooks/mlflow on',
   },
+  kubeconfig: {
+    type: 'text',
+    value: 'FILE',
+    alsoFrom: ['KUBECONFIG'],
+    help: 'how to reach the API server',
+    defaultHelp: "$KUBECONFIG, ~/.kube/config, or in a cluster the pod's service account",
+  },
+  context: { type: 'text', value: 'NAME', help: 'context of the kubeconfig', defaultHelp: 'its current one' },
+  'watch-namespace': {
+    type: 'text',
+    value: 'NAME',
+    help: 'the one namespace whose objects are read; needs no permission beyond it',
+    defaultHelp: 'all namespaces',
+  },
+  'lease-namespace': {
+    type: 'text',
+    value: 'NAME',
+    help: 'namespace of the Lease that says which replica works',
+    defaultHelp: "the pod's namespace, else that of the kubeconfig's context",
+  },
+  'lease-duration': {
+    type: 'duration',
+    default: '35s',
+    least: '3s',
+    value: 'DURATION',
+    help: 'how long a standby waits for a leader that is not heard of, before it takes over',
+  },
+  'show-status': { type: 'switch', help: 'answer GET /status in a cluster too; it shows every tenant' },
   'allow-empty': { type: 'switch', help: 'a source that holds no manifest any more means what it says' },
   'cache-dir': {
     type: 'text',

@@ -53,6 +53,11 @@ const objectMetaSchema: Schema = {
       description: 'Set by the API server, or derived from where the manifest is kept.',
     },
     generation: { type: 'integer', description: 'Counts changes of the spec.' },
+    creationTimestamp: {
+      type: 'string',
+      description:
+        'When the API server made the object, in UTC to the second. Of two claims the older comes first.',
+    },
   },
 };
 

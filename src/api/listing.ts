@@ -4,7 +4,10 @@
  */
 import type { ModelPromotion, ModelRegistry } from './generated/types.ts';
 
-/** A place in a manifest. Lines and columns count from 1, columns in UTF-16 code units. */
+/**
+ * A place in a manifest. Lines and columns count from 1, columns in UTF-16 code units. An object of an API server
+ * stands in no file: its file is empty.
+ */
 export interface Location {
   readonly file: string;
   readonly line: number;
@@ -27,6 +30,17 @@ export interface ObjectIdentity {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
+  /** Of an object of an API server: which one of this name it is, and how often its spec has changed. */
+  readonly uid?: string;
+  readonly generation?: number;
+}
+
+/** Where nothing is written in a file. */
+export const NOWHERE: Location = { file: '', line: 0, column: 0 };
+
+/** `models/churn.yaml:3:5`; undefined for what stands in no file. */
+export function describeLocation({ file, line, column }: Location): string | undefined {
+  return file === '' ? undefined : `${file}:${line}:${column}`;
 }
 
 /** A valid object with all defaults filled in, and where it was declared. */
@@ -40,7 +54,7 @@ export interface Listing {
   readonly revision: string;
   /** Who made the revision, as the source tells it: the author of the commit. For display only. */
   readonly author?: string;
-  /** In path order, then in the order of the documents: the older of two claims comes first. */
+  /** Of files, in path order, then in the order of the documents: the older of two claims comes first. */
   readonly promotions: readonly Located<ModelPromotion>[];
   readonly registries: readonly Located<ModelRegistry>[];
   readonly problems: readonly Problem[];

@@ -4,7 +4,11 @@ import { readTree } from '../api/tree.ts';
 import { parseYaml } from '../api/yaml.ts';
 import { isFields } from '../api/fields.ts';
 import type { ClientObserver } from '../adapters/mlflow/client.ts';
-import { RegistryDirectory, type WebhookKeeping } from '../adapters/mlflow/directory.ts';
+import {
+  RegistryDirectory,
+  type DirectoryOptions,
+  type WebhookKeeping,
+} from '../adapters/mlflow/directory.ts';
 import { registryFromEnvironment, type EnvironmentRegistry } from '../adapters/mlflow/environment.ts';
 import { SecretFolder } from '../adapters/secrets/folder.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
@@ -45,24 +49,21 @@ export interface RegistryAssembly {
   /** Secrets that are not for registries, and whose they are: they are never mixed. */
   readonly reserved?: readonly (readonly [name: string | undefined, owner: string])[];
   readonly webhooks?: WebhookKeeping;
+  /** Where secrets and labels come from; undefined for the folders and files of the options. */
+  readonly access?: Pick<DirectoryOptions, 'readSecret' | 'labelsOf'> | undefined;
 }
 
 /** @throws ConfigError */
 export function openRegistries(assembly: RegistryAssembly): RegistryDirectory {
-  const { config, env, scrubber, observer, managed, sweepInterval = 0, reserved = [], webhooks } = assembly;
-  const operator = operatorRegistry(config['registry-uri'], env);
+  const { config, env, scrubber, observer, managed, sweepInterval = 0, webhooks } = assembly;
+  const { access = folderAccess(assembly) } = assembly;
+  // In a cluster registries are declared: none is the operator's own.
+  const operator = assembly.access === undefined ? operatorRegistry(config['registry-uri'], env) : undefined;
   if (operator !== undefined) learn(operator, scrubber);
-  const secrets = new SecretFolder(config['secrets-dir'], (value) => scrubber.add(value));
-  const labels = namespaceLabels(config['namespace-labels']);
   return new RegistryDirectory({
     operator,
     operatorLimits: { sweepInterval, concurrency: OPERATOR_CONCURRENCY },
-    readSecret: (name, origin) => {
-      const owner = reserved.find(([secret]) => secret === name)?.[1];
-      if (owner !== undefined) throw new Error(`secret ${name} is ${owner}, and is not used for registries`);
-      return origin === undefined ? secrets.read(name) : secrets.readFor(name, origin);
-    },
-    labelsOf: (namespace) => labels.get(namespace),
+    ...access,
     proxy: ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'].some(
       (name) => (env[name] ?? '') !== '',
     ),
@@ -70,6 +71,23 @@ export function openRegistries(assembly: RegistryAssembly): RegistryDirectory {
     observe: () => observer,
     webhooks,
   });
+}
+
+function folderAccess({
+  config,
+  scrubber,
+  reserved = [],
+}: RegistryAssembly): Pick<DirectoryOptions, 'readSecret' | 'labelsOf'> {
+  const secrets = new SecretFolder(config['secrets-dir'], (value) => scrubber.add(value));
+  const labels = namespaceLabels(config['namespace-labels']);
+  return {
+    readSecret: ({ name }, origin) => {
+      const owner = reserved.find(([secret]) => secret === name)?.[1];
+      if (owner !== undefined) throw new Error(`secret ${name} is ${owner}, and is not used for registries`);
+      return origin === undefined ? secrets.read(name) : secrets.readFor(name, origin);
+    },
+    labelsOf: (namespace) => labels.get(namespace),
+  };
 }
 
 function operatorRegistry(uri: string | undefined, env: Environment): EnvironmentRegistry | undefined {

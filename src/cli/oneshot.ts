@@ -56,6 +56,7 @@ export async function planPaths(
     observer: {
       info: () => undefined,
       warn: () => undefined,
+      event: () => undefined,
       reconciled: () => undefined,
       applied: () => undefined,
     },

@@ -1,53 +1,36 @@
-/** `modelpromotion run`: the controller as a daemon, from git or a folder. */
-import { readStatusFile } from '../api/status-file.ts';
+/** `modelpromotion run`: the controller, in a cluster or as a daemon over git or a folder. */
 import { ConfigError, together, type Config, type Environment, type OptionName } from '../config.ts';
 import { Engine } from '../reconcile/engine.ts';
-import { isFormerKey } from '../reconcile/former.ts';
-import type { Source, StatusStore } from '../reconcile/ports.ts';
-import type { Logger } from '../runtime/logger.ts';
 import { WorkQueue } from '../runtime/queue.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
+import type { RegistryDirectory } from '../adapters/mlflow/directory.ts';
 import { SecretFolder } from '../adapters/secrets/folder.ts';
-import { parseListen, serve, text, type HttpServer, type Routes } from '../runtime/server.ts';
+import { parseListen, serve, text, type Routes } from '../runtime/server.ts';
 import { sleep } from '../runtime/time.ts';
-import { FolderSource } from '../sources/folder.ts';
-import { GitSource } from '../sources/git.ts';
-import { uidOf } from '../sources/uid.ts';
-import { checkCache, GIT_OPTIONS, openGit, openStatusBranch, usable } from './git-access.ts';
+import { isInCluster, KUBERNETES_OPTIONS, openKubernetesHome } from './operator/kubernetes-home.ts';
 import { LOG_OPTIONS, openOutput, openRegistries, REGISTRY_OPTIONS } from './assembly.ts';
-import { Controller, type Remembered } from './daemon/controller.ts';
+import { Controller } from './daemon/controller.ts';
+import { FILE_OPTIONS, openFileHome } from './daemon/file-home.ts';
+import type { Home } from './daemon/home.ts';
 import { Hints } from './daemon/hints.ts';
 import { Hooks, type HooksOptions } from './daemon/hooks.ts';
 import { controllerMetrics, observerFor, type ControllerMetrics } from './daemon/metrics.ts';
 import { statusPage } from './daemon/status-page.ts';
-import { StatusWriter } from './daemon/status-writer.ts';
 import { webhookTold } from './daemon/webhook-log.ts';
 
 export const RUN_OPTIONS = [
   'source',
-  'path',
-  ...GIT_OPTIONS,
-  'git-interval',
+  ...FILE_OPTIONS,
+  ...KUBERNETES_OPTIONS,
   ...REGISTRY_OPTIONS,
   'sweep-interval',
   'hook-secret',
-  'allow-empty',
   'workers',
   'listen',
   ...LOG_OPTIONS,
 ] as const satisfies readonly OptionName[];
 
 export type RunConfig = Config<(typeof RUN_OPTIONS)[number]>;
-
-/** Where objects are declared and remembered. */
-interface Home {
-  readonly source: Source;
-  readonly store: StatusStore | undefined;
-  /** Where it keeps what it reads; undefined where it keeps nothing. */
-  readonly cacheDir?: string;
-  /** Tells objects of this source from those of another. */
-  readonly identity: readonly [place: string, branch: string];
-}
 
 /** Runs until the signal aborts. @throws ConfigError, and Error with a sentence when it cannot start. */
 export async function run(config: RunConfig, env: Environment, stop: AbortSignal): Promise<void> {
@@ -56,8 +39,11 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
   // Each registry has workers of its own, so that a sick one never slows another.
   const queue = new WorkQueue({ laneOf: (key) => engine.addressOf(key) ?? '', width: config.workers });
   // The engine, the directory and the status writer know of each other only through these calls.
-  const [home, directory] = together(
-    () => openHome(config, scrubber, logger),
+  const kind = sourceOf(config, env);
+  const cluster =
+    kind === 'kubernetes' ? await openKubernetesHome(config, { env, scrubber, logger }) : undefined;
+  const [home, directory] = together<Home, RegistryDirectory, void>(
+    () => cluster ?? openFileHome(kind === 'git' ? 'git' : 'folder', config, scrubber, logger),
     () =>
       openRegistries({
         config,
@@ -72,47 +58,36 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
           [config['hook-secret'], "the hooks'"],
         ],
         webhooks: { installation: config.installation, told: webhookTold(logger) },
+        access: cluster?.access,
       }),
     () => {
       checkListen(config.listen);
       checkHookSecret(config);
     },
   );
-  if (home.cacheDir !== undefined) await checkCache({ cacheDir: home.cacheDir });
+  await home.check?.();
   const engine = new Engine({
     installation: config.installation,
-    allowEmpty: config['allow-empty'],
-    uidOf: (key) => uidOf(...home.identity, key),
+    allowEmpty: home.allowEmpty,
+    uidOf: home.uidOf,
     registries: directory,
-    observer: observerFor(metrics, logger),
+    observer: observerFor(metrics, logger, home.event),
     wake: (key) => queue.add(key),
     onStatus: (key) => statusWriter?.changed(key),
-    // A git daemon is a single instance by design: it always leads.
-    fence: () => true,
+    fence: home.fence,
+    prepare: home.prepare,
     now: Date.now,
     sleep,
   });
-  const statusWriter =
-    home.store === undefined
-      ? undefined
-      : new StatusWriter({
-          store: home.store,
-          documentOf: (key) => engine.document(key),
-          keys: () => engine.keys(),
-          scrubber,
-          idle: () => queue.idle(),
-          revision: () => engine.catalog.revision,
-          logger,
-          written: (result) => metrics.statusWritten(result),
-        });
+  const statusWriter = home.sink({ engine, directory, queue, metrics, pollNow: () => controller.pollNow() });
   const controller = new Controller({
     engine,
     source: home.source,
-    restore: (signal) => restore(home.store, signal),
+    restore: home.restore,
     directory,
     queue,
     statusWriter,
-    pollInterval: config['git-interval'],
+    pollInterval: home.pollInterval,
     logger,
     metrics,
   });
@@ -146,27 +121,33 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
     controller,
     hints,
   };
-  const fixed = routes(controller, metrics, () => scrubber.json(statusPage(shown, Date.now())));
+  const page = cluster === undefined || config['show-status'];
+  const fixed = routes({
+    missing: () => (home.missing === undefined ? missing(controller) : home.missing()),
+    metrics,
+    page: page ? () => scrubber.json(statusPage(shown, Date.now())) : undefined,
+  });
   const server = await serve(config.listen, () => ({ ...fixed, ...hooks.routes() }));
   logger.info(
     { source: home.source.description, listen: server.url, installation: config.installation },
     'started',
   );
-  await runUntilStopped(controller, server, stop, logger);
-}
-
-async function runUntilStopped(
-  controller: Controller,
-  server: HttpServer,
-  stop: AbortSignal,
-  logger: Logger,
-): Promise<void> {
   try {
-    await controller.run(stop);
+    await home.lead((leading) => controller.run(leading), stop);
   } finally {
     await server.close();
   }
   logger.info({}, 'stopped');
+}
+
+/** @throws ConfigError when nothing says where manifests come from */
+function sourceOf(config: RunConfig, env: Environment): 'kubernetes' | 'git' | 'folder' {
+  if (config.source !== undefined) return config.source;
+  if (config['git-url'] !== undefined) return 'git';
+  if (isInCluster(env)) return 'kubernetes';
+  throw new ConfigError([
+    '--source: say where manifests come from: --source kubernetes, --source git --git-url URL, or --source folder --path DIR',
+  ]);
 }
 
 function checkListen(listen: string): void {
@@ -192,51 +173,27 @@ function openHooks(
   return new Hooks({ ...options, secretName, readSecret });
 }
 
-function openHome(config: RunConfig, scrubber: Scrubber, logger: Logger): Home {
-  const kind = config.source ?? (config['git-url'] === undefined ? undefined : 'git');
-  if (kind === undefined)
-    throw new ConfigError([
-      '--source: say where manifests come from: --source git --git-url URL, or --source folder --path DIR',
-    ]);
-  if (kind === 'folder') {
-    if (config['git-url'] !== undefined)
-      throw new ConfigError(['--git-url: not used with --source folder; leave one of the two out']);
-    return { source: new FolderSource(config.path), store: undefined, identity: [config.path, ''] };
-  }
-  const git = openGit(config, scrubber, logger);
-  return usable(() => ({
-    source: new GitSource({ ...git, branch: config['git-branch'], path: config.path }),
-    store: openStatusBranch(config, git, scrubber),
-    identity: [git.url.href, config['git-branch']],
-    cacheDir: git.cacheDir,
-  }));
+/** What has to be read before this process is of use; undefined when it is. */
+function missing({ source, memoryFailure }: Controller): string | undefined {
+  if (source.listed) return undefined;
+  return `the ${memoryFailure === undefined ? 'source' : 'status branch'} was not read yet`;
 }
 
-async function restore(store: StatusStore | undefined, signal: AbortSignal): Promise<Remembered> {
-  const files = (await store?.read(signal)) ?? new Map<string, string>();
-  const known = [...files].flatMap(([path, file]) => readStatusFile(path, file) ?? []);
-  const documentsOf = (former: boolean) =>
-    known.flatMap(({ key, document }) => (isFormerKey(key) === former ? (document ?? []) : []));
-  return {
-    documents: documentsOf(false),
-    former: documentsOf(true),
-    rejected: known.flatMap(({ rejected }) => rejected ?? []),
-    keys: known.map(({ key }) => key),
-  };
+interface Shown {
+  readonly missing: () => string | undefined;
+  readonly metrics: ControllerMetrics;
+  /** Undefined where it is not shown. */
+  readonly page: (() => string) | undefined;
 }
 
-function missing({ memoryFailure }: Controller): string {
-  return memoryFailure === undefined ? 'source' : 'status branch';
-}
-
-function routes(controller: Controller, metrics: ControllerMetrics, page: () => string): Routes {
+function routes({ missing: missingNow, metrics, page }: Shown): Routes {
   return {
     '/healthz': { get: () => text(200, 'ok\n') },
     '/readyz': {
-      get: () =>
-        controller.source.listed
-          ? text(200, 'ok\n')
-          : text(503, `the ${missing(controller)} was not read yet\n`),
+      get: () => {
+        const what = missingNow();
+        return what === undefined ? text(200, 'ok\n') : text(503, `${what}\n`);
+      },
     },
     '/metrics': {
       get: async () => ({
@@ -245,13 +202,9 @@ function routes(controller: Controller, metrics: ControllerMetrics, page: () => 
         body: await metrics.render(),
       }),
     },
-    '/status': {
-      get: () => ({
-        status: 200,
-        type: 'application/json',
-        body: `${page()}\n`,
-      }),
-    },
+    ...(page && {
+      '/status': { get: () => ({ status: 200, type: 'application/json', body: `${page()}\n` }) },
+    }),
   };
 }
 

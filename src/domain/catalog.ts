@@ -4,7 +4,7 @@
  */
 import type { Listing, Location, Problem } from '../api/listing.ts';
 import type { ModelPromotion, ModelRegistry } from '../api/generated/types.ts';
-import { toPromotion, type Promotion } from './desired.ts';
+import { toPromotion, type Promotion, type Provenance } from './desired.ts';
 import { canonicalJson } from './digest.ts';
 
 /** A promotion and its last good document. */
@@ -94,7 +94,7 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
       continue;
     }
     const problems = problemsOf(key, entry);
-    if (problems.length === 0 && !unreadable) removed.push(entry);
+    if (isAnother(problems, entry) || (problems.length === 0 && !unreadable)) removed.push(entry);
     else entries.set(key, withProblems(entry, problems, listing.revision));
     doubted ||= unreadable && (problems.length === 0 || entry.location === undefined);
   }
@@ -147,27 +147,55 @@ export function remember(
 }
 
 function withProblems(entry: Entry, problems: readonly Problem[], revision: string): Entry {
-  const same = canonicalJson(entry.problems) === canonicalJson(problems);
+  const { promotion } = entry;
   const refused = problems.length > 0;
-  if (same && refused === entry.refused) return entry;
+  const own = problems.map(({ object }) => ownProvenance(object)).find((one) => one !== undefined);
+  const sameGeneration =
+    own === undefined ? refused === entry.refused : own.generation === promotion.generation;
+  const same = canonicalJson(entry.problems) === canonicalJson(problems);
+  if (same && refused === entry.refused && sameGeneration) return entry;
   return {
     ...entry,
-    promotion: refused === entry.refused ? entry.promotion : nextGeneration(entry.promotion),
+    promotion: sameGeneration ? promotion : nextGeneration(promotion, own?.generation),
     problems,
     refused,
-    attempted: refused ? revision : entry.promotion.revision,
+    attempted: refused ? (own?.revision ?? revision) : promotion.revision,
   };
 }
 
-function nextGeneration(promotion: Promotion): Promotion {
-  return { ...promotion, generation: promotion.generation + 1 };
+function nextGeneration(promotion: Promotion, given = promotion.generation + 1): Promotion {
+  return { ...promotion, generation: given };
 }
 
-/** Older is what stands first in path order, also while it cannot be read; what is only remembered comes before. */
-function compareAge({ location: a }: Entry, { location: b }: Entry): number {
+/** Mistakes in an object that took the name of the one that is known. */
+function isAnother(problems: readonly Problem[], { promotion }: Entry): boolean {
+  return problems.some(({ object }) => object?.uid !== undefined && object.uid !== promotion.uid);
+}
+
+/** What an object of an API server brings with it; undefined for a manifest in a file. */
+export function ownProvenance(of: { uid?: string; generation?: number } | undefined): Provenance | undefined {
+  if (of?.uid === undefined || of.generation === undefined) return undefined;
+  return { uid: of.uid, generation: of.generation, revision: `${of.uid}@${of.generation}` };
+}
+
+/**
+ * Older is what an API server made first, and of manifests what stands first in path order, also while it cannot be
+ * read; what is only remembered comes before.
+ */
+function compareAge(
+  { location: a, document: first }: Entry,
+  { location: b, document: second }: Entry,
+): number {
+  const [one, other] = [bornAs(first), bornAs(second)];
+  if (one !== undefined && other !== undefined) return one < other ? -1 : Number(one > other);
   if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
   if (a.file !== b.file) return a.file < b.file ? -1 : 1;
   return a.line - b.line || a.column - b.column;
+}
+
+/** Creation time, namespace and name: the order that all controllers of one cluster agree on. */
+function bornAs({ metadata: { creationTimestamp, namespace, name } }: ModelPromotion): string | undefined {
+  return creationTimestamp === undefined ? undefined : `${creationTimestamp} ${namespace}/${name}`;
 }
 
 /** A link or submodule that is never read holds no manifest, and neither does a path that is not there. */
@@ -192,21 +220,28 @@ function nextEntry(
 ): Entry {
   const key = `${object.metadata.namespace}/${object.metadata.name}`;
   const before = entries.get(key);
-  if (before !== undefined && sameContent(before.document, object)) {
-    const promotion = before.refused ? nextGeneration(before.promotion) : before.promotion;
+  const own = ownProvenance(object.metadata);
+  if (before !== undefined && isAt(before.promotion, own) && sameContent(before.document, object)) {
+    const isNext = before.refused && own === undefined;
+    const promotion = isNext ? nextGeneration(before.promotion) : before.promotion;
     const { revision: attempted } = promotion;
     return { ...before, promotion, document: object, location, problems: [], refused: false, attempted };
   }
   const generation = (before?.promotion.generation ?? generationOf?.(key) ?? 0) + 1;
   return {
-    promotion: toPromotion(object, { uid: uidOf(key), generation, revision }),
+    promotion: toPromotion(object, own ?? { uid: uidOf(key), generation, revision }),
     document: object,
     location,
     author,
     problems: [],
     refused: false,
-    attempted: revision,
+    attempted: own?.revision ?? revision,
   };
+}
+
+/** Whether a promotion is the one that an API server tells of; a manifest in a file tells nothing. */
+function isAt({ uid, generation }: Promotion, own: Provenance | undefined): boolean {
+  return own === undefined || (own.uid === uid && own.generation === generation);
 }
 
 function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean): Map<string, RegistryEntry> {
@@ -221,7 +256,7 @@ function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean):
     registries.set(key, {
       document: object,
       location,
-      generation: (before?.generation ?? 0) + (same ? 0 : 1),
+      generation: object.metadata.generation ?? (before?.generation ?? 0) + (same ? 0 : 1),
     });
   }
   for (const [key, entry] of previous.registries) {
@@ -264,9 +299,9 @@ function keyOf({ namespace, name }: { namespace: string; name: string }): string
   return `${namespace}/${name}`;
 }
 
-/** Another model or registry under the same name is a removal and an addition. */
+/** Another model or registry under the same name, or an object that was made again, is a removal and an addition. */
 export function samePlace(a: Promotion, b: Promotion): boolean {
-  return a.model === b.model && a.registry === b.registry;
+  return a.uid === b.uid && a.model === b.model && a.registry === b.registry;
 }
 
 /** Sources give the same object again for a file that did not change, so most comparisons cost nothing. */

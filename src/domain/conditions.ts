@@ -1,7 +1,7 @@
 /** The conditions of a promotion, after kstatus: `Ready` always, `Reconciling` or `Stalled` only while true. */
 import { severity, type Reason } from '../api/reasons.ts';
 import { timestamp } from '../api/timestamp.ts';
-import type { Problem } from '../api/listing.ts';
+import { describeLocation, type Problem } from '../api/listing.ts';
 import type { Condition, ModelPromotionStatus } from '../api/generated/types.ts';
 import { describeAction } from './action.ts';
 import { decisionsOf, type Attempt, type Pass } from './finding.ts';
@@ -104,12 +104,11 @@ function transitionTime(
 
 /** What a condition says of mistakes: the first few, where each is, and how many more there are. */
 export function describeProblems(problems: readonly Problem[]): string {
-  const shown = problems
-    .slice(0, 5)
-    .map(
-      ({ file, line, column, path, message }) =>
-        `${file}:${line}:${column} ${path === '' ? '' : `${path}: `}${message}`,
-    );
+  const shown = problems.slice(0, 5).map((problem) => {
+    const place = describeLocation(problem);
+    const field = problem.path === '' ? '' : `${problem.path}: `;
+    return `${place === undefined ? '' : `${place} `}${field}${problem.message}`;
+  });
   const more = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : [];
   return [...shown, ...more].join('; ').slice(0, LONGEST_MESSAGE);
 }

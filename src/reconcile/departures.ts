@@ -107,6 +107,16 @@ export class Departures {
     return waiting.length === 0;
   }
 
+  /** Leaves what is still to be released under this key as it is: its owner asks for no release any more. */
+  giveUp(key: string): void {
+    const leaving = this.under(key);
+    if (leaving.length === 0) return;
+    this.#leaving.delete(key);
+    const message = 'left as it is: its deletion policy is Orphan now';
+    for (const one of leaving) this.#tell(one, { done: true, applied: [], message });
+    this.#options.onStatus(key);
+  }
+
   #tell({ entry }: Leaving, { applied, done, message, lost = false }: Departure): void {
     const { observer } = this.#options;
     const { key, model, deletionPolicy: policy } = entry.promotion;

@@ -6,14 +6,23 @@ import type { Listing } from '../api/listing.ts';
 import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
 import { severity, type Reason } from '../api/reasons.ts';
 import type { RejectedDocument } from '../api/status-file.ts';
-import { advance, EMPTY_CATALOG, remember, samePlace, type Catalog, type Entry } from '../domain/catalog.ts';
+import {
+  advance,
+  EMPTY_CATALOG,
+  ownProvenance,
+  remember,
+  samePlace,
+  type Catalog,
+  type Entry,
+} from '../domain/catalog.ts';
 import { findConflict, holderOf, ownersOf, type Claimant } from '../domain/claims.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
 import { repairsOf } from '../domain/flapping.ts';
 import type { Fact, Model } from '../domain/observed.ts';
-import { summarise, type Event, type Next, type Outcome } from '../domain/outcome.ts';
+import type { Obstacle } from '../domain/plan.ts';
+import { summarise, type Next, type Outcome } from '../domain/outcome.ts';
 import { standingRecords } from '../domain/provenance.ts';
 import type { Records, TargetRecord } from '../domain/record.ts';
 import { inherit, recordsOf } from '../domain/status.ts';
@@ -34,6 +43,9 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
   readonly observer: Observer;
   /** What stands in for a memory of statuses: a one-shot command has none but what the registry's own tags say. */
   readonly recall?: (model: Model, owner: string) => Records;
+  /** Called before a pass that may write: what has to be in place first, and why it is not, if it is not. */
+  readonly prepare?:
+    ((promotion: Promotion, signal: AbortSignal) => Promise<Obstacle | undefined>) | undefined;
   /** Called with the key of a promotion that is to be looked at soon. */
   readonly wake: (key: string) => void;
   /** Called with the keys whose status document changed or went away. */
@@ -92,6 +104,8 @@ export class Engine {
 
   #remembered(document: ModelPromotion): Entry {
     const { metadata, status } = document;
+    const own = ownProvenance(metadata);
+    if (own !== undefined) return remember(document, own);
     const uid = this.#options.uidOf(keyOf(metadata));
     return remember(document, { uid, generation: metadata.generation ?? 0, revision: revisionOf(status) });
   }
@@ -195,6 +209,11 @@ export class Engine {
     return this.#catalog.entries.get(key)?.promotion === promotion ? outcome.next : { kind: 'Now' };
   }
 
+  /** Leaves what was removed under this key as it is, although it asked for a release once. */
+  giveUpRelease(key: string): void {
+    this.#departures.giveUp(key);
+  }
+
   /** The object with its status, as it is shown and kept; undefined when nothing is known of the key. */
   document(key: string): ModelPromotion | RejectedDocument | undefined {
     const entry = this.#catalog.entries.get(key);
@@ -256,9 +275,10 @@ export class Engine {
     if (problems.length > 0) return { kind: 'Invalid', problems };
     if (promotion.suspend) return { kind: 'Planned', plan: { kind: 'Suspended' }, attempt: undefined };
     const start = this.inputFor(promotion);
-    return start.kind === 'finding'
-      ? start.finding
-      : reconcile(start.input, this.#passOptions(promotion.key), signal);
+    if (start.kind === 'finding') return start.finding;
+    const obstacle = await this.#options.prepare?.(promotion, signal);
+    if (obstacle !== undefined) return { kind: 'Obstructed', obstacle };
+    return reconcile(start.input, this.#passOptions(promotion.key), signal);
   }
 
   #swept(promotion: Promotion): Fact<Model> | undefined {
@@ -285,7 +305,7 @@ export class Engine {
     const applied = finding.kind === 'Planned' ? (finding.attempt?.applied ?? []) : [];
     if (applied.length > 0) this.#wakeRivals(promotion);
     for (const action of applied) observer.applied(action.kind, action.cause);
-    for (const event of events) logEvent(observer, promotion.key, event);
+    for (const event of events) observer.event(promotion, event);
     if (isSettled(finding)) this.#uncertain.delete(promotion.key);
     this.#remember(promotion, status);
   }
@@ -432,10 +452,4 @@ function withStatus(entry: Entry, status: ModelPromotionStatus | undefined): Mod
 function revisionOf(status: ModelPromotionStatus | undefined): string {
   const refused = status?.summary?.reason === 'InvalidSpec';
   return (refused ? status.lastAppliedRevision : status?.lastAttemptedRevision) ?? '';
-}
-
-function logEvent(observer: Observer, promotion: string, { type, reason, message }: Event): void {
-  const fields = { promotion, reason, detail: message };
-  if (type === 'Warning') observer.warn(fields, 'event');
-  else observer.info(fields, 'event');
 }

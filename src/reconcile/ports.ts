@@ -2,7 +2,9 @@
 import type { Listing } from '../api/listing.ts';
 import type { RegistryEntry } from '../domain/catalog.ts';
 import type { Action } from '../domain/action.ts';
+import type { Promotion } from '../domain/desired.ts';
 import type { Fact, Model, UnknownReason } from '../domain/observed.ts';
+import type { Event } from '../domain/outcome.ts';
 import type { Mark } from '../domain/provenance.ts';
 
 /** Where declared objects come from: git, a folder. */
@@ -107,6 +109,8 @@ export type ResolvedRegistry =
 export interface Observer {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
+  /** What happened to a promotion, for people. */
+  event(promotion: Promotion, event: Event): void;
   reconciled(result: 'ready' | 'waiting' | 'stalled', seconds: number): void;
   applied(kind: Action['kind'], cause: Action['cause']): void;
 }

@@ -3,7 +3,7 @@ import type { ModelPromotionStatus } from '../api/generated/types.ts';
 import type { ObjectIdentity, Problem } from '../api/listing.ts';
 import type { RejectedDocument } from '../api/status-file.ts';
 import { timestamp } from '../api/timestamp.ts';
-import type { Catalog } from '../domain/catalog.ts';
+import { ownProvenance, type Catalog } from '../domain/catalog.ts';
 import { describeProblems } from '../domain/conditions.ts';
 
 type Rejected = ReadonlyMap<string, RejectedDocument>;
@@ -15,8 +15,19 @@ export function rejectedDocuments(catalog: Catalog, before: Rejected, now: numbe
     [...problemsByKey(catalog)].map(([key, problems]) => {
       const message = describeProblems(problems);
       const known = before.get(key);
-      if (known !== undefined && readyOf(known)?.message === message) return [key, known];
-      return [key, toDocument(key, { message, revision, known, now })];
+      const own = problems.map(({ object }) => ownProvenance(object)).find((one) => one !== undefined);
+      const isKnown = own === undefined || own.generation === known?.metadata.generation;
+      if (known !== undefined && isKnown && readyOf(known)?.message === message) return [key, known];
+      return [
+        key,
+        toDocument(key, {
+          message,
+          revision: own?.revision ?? revision,
+          generation: own?.generation,
+          known,
+          now,
+        }),
+      ];
     }),
   );
 }
@@ -42,14 +53,16 @@ export function keyOf({ namespace, name }: Pick<ObjectIdentity, 'namespace' | 'n
 interface Rejection {
   readonly message: string;
   readonly revision: string;
+  /** Undefined where nobody but us counts. */
+  readonly generation: number | undefined;
   readonly known: RejectedDocument | undefined;
   readonly now: number;
 }
 
 /** Each other mistake is another generation: the document changed. */
-function toDocument(key: string, { message, revision, known, now }: Rejection): RejectedDocument {
+function toDocument(key: string, { message, revision, known, now, ...of }: Rejection): RejectedDocument {
   const [namespace = '', name = ''] = key.split('/');
-  const generation = (known?.metadata.generation ?? 0) + 1;
+  const generation = of.generation ?? (known?.metadata.generation ?? 0) + 1;
   const condition = {
     reason: 'InvalidSpec',
     message,

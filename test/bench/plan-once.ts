@@ -97,7 +97,7 @@ function newEngine(): Engine {
     allowEmpty: false,
     uidOf: (key) => key,
     registries: only(new MemoryRegistry(...models)),
-    observer: { info: ignore, warn: ignore, reconciled: ignore, applied: ignore },
+    observer: { info: ignore, warn: ignore, event: ignore, reconciled: ignore, applied: ignore },
     wake: ignore,
     onStatus: ignore,
     fence: () => true,

@@ -19,7 +19,7 @@ export function anEngine(registry: MemoryRegistry): Home {
     allowEmpty: false,
     uidOf: (key) => `uid-of-${key}`,
     registries: only(registry),
-    observer: { info: nothing, warn: nothing, reconciled: nothing, applied: nothing },
+    observer: { info: nothing, warn: nothing, event: nothing, reconciled: nothing, applied: nothing },
     wake: (key) => woken.add(key),
     onStatus: nothing,
     fence: () => true,

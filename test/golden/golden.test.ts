@@ -73,6 +73,8 @@ class Story {
       observer: {
         info: note('info'),
         warn: note('warn'),
+        event: ({ key }, { type, reason, message }) =>
+          note(type === 'Warning' ? 'warn' : 'info')({ promotion: key, reason, detail: message }, 'event'),
         reconciled: () => undefined,
         applied: () => undefined,
       },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startMlflow } from '../../src/cli/quickstart/mlflow.ts';
+import { buildControlPlane } from './controlplane/build.ts';
 import { buildWhenStale } from './built-program.ts';
 
 declare module 'vitest' {
@@ -14,6 +15,11 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await buildWhenStale();
+  const building = new AbortController();
+  await buildControlPlane({
+    signal: building.signal,
+    report: (line) => process.stderr.write(`${line}\n`),
+  });
   const dir = await mkdtemp(join(tmpdir(), 'modelpromotion-mlflow-'));
   const stopping = new AbortController();
   const mlflow = await startMlflow({

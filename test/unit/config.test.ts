@@ -155,7 +155,7 @@ describe('the table of options', () => {
 
   it('says in the help where a default depends', () => {
     expect(describeDefault(OPTIONS['git-branch'])).toBe('main');
-    expect(describeDefault(OPTIONS.source)).toBe('git when --git-url is given');
+    expect(describeDefault(OPTIONS.source)).toBe('git when --git-url is given, kubernetes in a cluster');
     expect(describeDefault(OPTIONS['git-url'])).toBeUndefined();
     expect(describeDefault(OPTIONS.workers)).toBe('40');
   });

@@ -1,6 +1,6 @@
 /** All registries that promotions may name: the operator's own, called `default`, and the declared ones. */
 import { parseDuration } from '../../api/duration.ts';
-import type { ModelRegistry } from '../../api/generated/types.ts';
+import type { ModelRegistry, SecretRef } from '../../api/generated/types.ts';
 import type { RegistryEntry } from '../../domain/catalog.ts';
 import { canonicalJson } from '../../domain/digest.ts';
 import type { Registries, RegistryReference, ResolvedRegistry } from '../../reconcile/ports.ts';
@@ -19,8 +19,17 @@ const OPERATOR_TIMEOUT = 30_000;
 /** A webhook is looked after once in ten sweeps, within these bounds. */
 const WEBHOOK_PACE = { sweeps: 10, least: 10_000, most: 10 * 60_000 };
 
+/** A secret in the namespace of the registry that names it. */
+export interface SecretName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** Reads the keys of a secret; with an origin, only if the secret may be sent there. */
-export type SecretReader = (name: string, origin: string | undefined) => Promise<ReadonlyMap<string, string>>;
+export type SecretReader = (
+  secret: SecretName,
+  origin: string | undefined,
+) => Promise<ReadonlyMap<string, string>>;
 
 export interface DirectoryOptions {
   /** The operator's own registry; it wins over a declared one named `default`. */
@@ -183,13 +192,13 @@ export class RegistryDirectory implements Registries {
     return entry === undefined ? [] : this.#webhookSecrets(entry.document);
   }
 
-  async #webhookSecrets({ spec: { uri, webhook } }: ModelRegistry): Promise<string[]> {
+  async #webhookSecrets({ metadata, spec: { uri, webhook } }: ModelRegistry): Promise<string[]> {
     if (webhook === undefined) return [];
-    const { name } = webhook.secretRef;
+    const secret = secretOf(metadata, webhook.secretRef);
     // The secret goes to the server and the server's events to the url: who made the secret has to agree to both.
-    const keys = await this.#secret(name, uri);
-    await this.#secret(name, webhook.url);
-    return asRefusal(() => signingSecrets(keys, name));
+    const keys = await this.#secret(secret, uri);
+    await this.#secret(secret, webhook.url);
+    return asRefusal(() => signingSecrets(keys, secret.name));
   }
 
   #webhookOf(key: string, document: ModelRegistry, sweepInterval: number): WebhookOptions | undefined {
@@ -210,9 +219,9 @@ export class RegistryDirectory implements Registries {
     };
   }
 
-  async #credentials({ spec }: ModelRegistry): Promise<Credentials> {
+  async #credentials({ metadata, spec }: ModelRegistry): Promise<Credentials> {
     if (spec.auth === undefined) return { kind: 'none' };
-    const keys = await this.#secret(spec.auth.secretRef.name, spec.uri);
+    const keys = await this.#secret(secretOf(metadata, spec.auth.secretRef), spec.uri);
     const [token, username, password] = [keys.get('token'), keys.get('username'), keys.get('password')];
     if (username !== undefined && password !== undefined) return { kind: 'basic', username, password };
     if (token !== undefined) return { kind: 'bearer', token };
@@ -222,18 +231,23 @@ export class RegistryDirectory implements Registries {
     );
   }
 
-  async #tls({ spec }: ModelRegistry): Promise<Tls> {
+  async #tls({ metadata, spec }: ModelRegistry): Promise<Tls> {
     if (spec.tls === undefined) return {};
-    const ca = (await this.#secret(spec.tls.caSecretRef.name)).get('ca.crt');
+    const ca = (await this.#secret(secretOf(metadata, spec.tls.caSecretRef))).get('ca.crt');
     if (ca !== undefined) return { ca };
     throw new RegistryError('unauthorised', `secret ${spec.tls.caSecretRef.name} has no key ca.crt`);
   }
 
-  #secret(name: string, uri?: string): Promise<ReadonlyMap<string, string>> {
+  #secret(secret: SecretName, uri?: string): Promise<ReadonlyMap<string, string>> {
     return asRefusal(() =>
-      this.#options.readSecret(name, uri === undefined ? undefined : new URL(uri).origin),
+      this.#options.readSecret(secret, uri === undefined ? undefined : new URL(uri).origin),
     );
   }
+}
+
+/** Always of the same namespace: nobody reaches another team's secrets. */
+function secretOf({ namespace }: ModelRegistry['metadata'], { name }: SecretRef): SecretName {
+  return { namespace, name };
 }
 
 /** A secret that cannot be used is like a credential that is not accepted: a person must act. */

@@ -14,6 +14,8 @@ export interface ObjectMeta {
   readonly uid?: string;
   /** Counts changes of the spec. */
   readonly generation?: number;
+  /** When the API server made the object, in UTC to the second. Of two claims the older comes first. */
+  readonly creationTimestamp?: string;
 }
 
 /** The ModelRegistry that holds the model. It cannot be changed. */

@@ -15,10 +15,10 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { WorkQueue } from '../../runtime/queue.ts';
 import { backoff, jitter, sleep } from '../../runtime/time.ts';
 import type { ControllerMetrics } from './metrics.ts';
-import type { StatusWriter } from './status-writer.ts';
 
 /** How long a pass that has begun may take to end once we are asked to stop. */
 const DRAIN = 20_000;
+const LONGEST_GAP = 1_000;
 const SOURCE_RETRY = { base: 1_000, max: 60_000 };
 const SWEEP_RETRY = { base: 1_000, max: 15_000 };
 /** Sweeps that hints ask for are this far apart, and take no more than this share of the time. */
@@ -31,14 +31,28 @@ export interface ControllerOptions {
   readonly restore: (signal: AbortSignal) => Promise<Remembered>;
   readonly directory: RegistryDirectory;
   readonly queue: WorkQueue;
-  readonly statusWriter: StatusWriter | undefined;
+  readonly statusWriter: StatusSink | undefined;
   /** Milliseconds between looks at the source. */
   readonly pollInterval: number;
   readonly logger: Logger;
   readonly metrics: ControllerMetrics;
 }
 
-/** What the status branch holds: promotions with their status, and the keys of all statuses. */
+/** Brings statuses to where people read them. */
+export interface StatusSink {
+  /** Why statuses cannot be written; undefined when they can. */
+  readonly failure: string | undefined;
+  /** The status of this key is to be written. */
+  changed(key: string): void;
+  /** A registry was looked at. */
+  swept?(registry: string): void;
+  /** Writes whatever changes, until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Writes all that is due. */
+  flush(signal: AbortSignal): Promise<unknown>;
+}
+
+/** What is remembered from before a restart: promotions with their status, and the keys of all statuses. */
 export interface Remembered {
   readonly documents: readonly ModelPromotion[];
   /** What is still to be released although its name is used again. */
@@ -74,6 +88,8 @@ export class Controller {
   #memoryFailure: Failure | undefined;
   /** Somebody said that there is something new. */
   #moved = false;
+  /** Milliseconds before the source may be looked at again: what took long is not done at every ring. */
+  #gap = 0;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -153,7 +169,7 @@ export class Controller {
       failures = (await this.#poll(stop)) ? 0 : failures + 1;
       const wait =
         failures === 0 ? jitter(pollInterval) : Math.max(pollInterval, backoff(failures, SOURCE_RETRY));
-      await this.#sourceBell.wait(wait, 0, stop);
+      await this.#sourceBell.wait(wait, this.#gap, stop);
     }
   }
 
@@ -169,6 +185,7 @@ export class Controller {
       if (this.#source.failure !== undefined) this.#options.logger.info({}, 'the source can be read again');
       this.#source = { lastRead: Date.now(), failure: undefined, listed: true };
       if (listing !== undefined) await this.#accept(listing);
+      this.#gap = Math.min(LONGEST_GAP, performance.now() - started);
       return true;
     } catch (error) {
       if (stop.aborted) return true;
@@ -277,9 +294,10 @@ export class Controller {
     failures: number,
     signal: AbortSignal,
   ): Promise<Sweep | undefined> {
-    const { logger } = this.#options;
+    const { logger, statusWriter } = this.#options;
     try {
       const sweep = await registry.sweep(signal);
+      statusWriter?.swept?.(key);
       if (sweep === undefined && failures === 0) {
         logger.warn(
           {

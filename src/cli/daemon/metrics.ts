@@ -117,10 +117,18 @@ function registerGauges(metrics: Metrics, { depth, promotions, registries }: Gau
   );
 }
 
-export function observerFor(metrics: ControllerMetrics, logger: Logger): Observer {
+/** `tell` is told of events beside the log. */
+export function observerFor(metrics: ControllerMetrics, logger: Logger, tell?: Observer['event']): Observer {
   return {
     ...metrics.observer,
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
+    event: (promotion, event) => {
+      const { type, reason, message: detail } = event;
+      const fields = { promotion: promotion.key, reason, detail };
+      if (type === 'Warning') logger.warn(fields, 'event');
+      else logger.info(fields, 'event');
+      tell?.(promotion, event);
+    },
   };
 }

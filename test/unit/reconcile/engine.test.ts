@@ -39,6 +39,7 @@ function start(registry: MemoryRegistry, rest: Partial<EngineOptions> = {}): Hom
     observer: {
       info: () => undefined,
       warn: (_, message) => warnings.push(message),
+      event: (_, { type }) => void (type === 'Warning' && warnings.push('event')),
       reconciled: () => undefined,
       applied: () => undefined,
     },

@@ -1,0 +1,115 @@
+/** The home in a cluster: custom resources, statuses on the objects, and a lease that says which replica works. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { EventRecorder } from '../../adapters/kube/events.ts';
+import { Cluster } from '../../adapters/kube/kubeconfig.ts';
+import { Elector } from '../../adapters/kube/lease.ts';
+import { Secrets } from '../../adapters/kube/secrets.ts';
+import { KubeTransport } from '../../adapters/kube/transport.ts';
+import type { Config, Environment, OptionName } from '../../config.ts';
+import { SourceError } from '../../reconcile/ports.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Scrubber } from '../../runtime/secrets.ts';
+import { KubernetesSource } from '../../sources/kubernetes.ts';
+import type { Home } from '../daemon/home.ts';
+import { keepFinalizer, refOf } from './finalizer.ts';
+import { FINALIZER } from './kinds.ts';
+import { rememberedFrom } from './remembered.ts';
+import { ClusterSink } from './status-sink.ts';
+import { Watches } from './watches.ts';
+
+export const KUBERNETES_OPTIONS = [
+  'kubeconfig',
+  'context',
+  'watch-namespace',
+  'lease-namespace',
+  'lease-duration',
+  'show-status',
+] as const satisfies readonly OptionName[];
+
+type KubernetesConfig = Config<(typeof KUBERNETES_OPTIONS)[number] | 'installation'>;
+
+export interface KubernetesHomeOptions {
+  readonly env: Environment;
+  readonly scrubber: Scrubber;
+  readonly logger: Logger;
+}
+
+/** Watches say what is new; a look beside them costs nothing and finds nothing. */
+const POLL_INTERVAL = 10 * 60_000;
+const FLUSH = 5_000;
+
+export function isInCluster(env: Environment): boolean {
+  return (env['KUBERNETES_SERVICE_HOST'] ?? '') !== '';
+}
+
+/** @throws Error that says what to do when the API server's address or our credentials cannot be told */
+export async function openKubernetesHome(
+  config: KubernetesConfig,
+  { env, scrubber, logger }: KubernetesHomeOptions,
+): Promise<Home> {
+  const learn = (secret: string): void => scrubber.add(secret);
+  const file = isInCluster(env) && config.kubeconfig === undefined ? undefined : config.kubeconfig;
+  const cluster = await Cluster.open({ file, context: config.context }, learn);
+  const api = new KubeTransport({ cluster });
+  const namespace = config['watch-namespace'];
+  const watches = new Watches(api, namespace, logger);
+  const secrets = new Secrets({ api, learn });
+  const instance = env['POD_NAME'] ?? hostname();
+  const events = new EventRecorder({ api, instance, logger });
+  const elector = new Elector({
+    api,
+    namespace: config['lease-namespace'] ?? env['POD_NAMESPACE'] ?? cluster.namespace ?? 'default',
+    name: `modelpromotion-${config.installation.toLowerCase().replaceAll('_', '-')}`,
+    identity: `${instance}_${randomBytes(8).toString('hex')}`,
+    duration: config['lease-duration'],
+    logger,
+  });
+  const where = namespace === undefined ? 'all namespaces' : `namespace ${namespace}`;
+  const source = new KubernetesSource({ description: `${cluster.server} (${where})`, ...watches.watched() });
+  const stop = new AbortController();
+  return {
+    source,
+    pollInterval: POLL_INTERVAL,
+    uidOf: (key) => key,
+    // Who deletes an object means it.
+    allowEmpty: true,
+    access: { readSecret: (secret) => secrets.read(secret), labelsOf: (name) => watches.labelsOf(name) },
+    missing: () => watches.missing,
+    fence: () => elector.fence(),
+    prepare: (promotion, signal) =>
+      keepFinalizer(api, promotion, watches.promotions.get(promotion.key), signal),
+    event: ({ key }, { type, reason, message }) => {
+      const served = watches.promotions.get(key);
+      if (served !== undefined)
+        events.tell(refOf(served), { type, reason, action: 'Reconcile', note: scrubber.scrub(message) });
+    },
+    restore: async () => {
+      checkSynced(watches);
+      return rememberedFrom(watches.promotions.values(), FINALIZER);
+    },
+    sink: (inside) => {
+      watches.onNews(() => {
+        source.changed();
+        inside.pollNow();
+      });
+      return new ClusterSink({ api, watches, inside, scrubber, logger });
+    },
+    lead: async (work, signal) => {
+      const watching = watches.run(stop.signal);
+      try {
+        await elector.lead(work, signal);
+        await events.flush(AbortSignal.timeout(FLUSH));
+      } finally {
+        stop.abort();
+        await watching;
+        await api.close();
+      }
+    },
+  };
+}
+
+/** @throws SourceError until everything was listed */
+function checkSynced({ missing }: Watches): void {
+  if (missing !== undefined) throw new SourceError('Unreachable', missing);
+}

@@ -1,0 +1,39 @@
+/** What a cluster remembers of us: the objects themselves, with the status that we gave them. */
+import type { ModelPromotion } from '../../api/generated/types.ts';
+import type { RejectedDocument } from '../../api/status-file.ts';
+import { isStatus } from '../../api/validate.ts';
+import type { Served } from '../../sources/kubernetes.ts';
+import type { Remembered } from '../daemon/controller.ts';
+
+/** What is being deleted counts as long as it waits for us. */
+export function rememberedFrom(served: Iterable<Served<ModelPromotion>>, finalizer: string): Remembered {
+  const documents: ModelPromotion[] = [];
+  const rejected: RejectedDocument[] = [];
+  for (const { reading, deleting, finalizers, object } of served) {
+    const waits = deleting && finalizers.includes(finalizer);
+    if (reading.kind === 'valid') {
+      if (waits || (!deleting && reading.object.status !== undefined)) documents.push(reading.object);
+    } else if (!deleting) rejected.push(...rejection(object));
+  }
+  return { documents: documents.toSorted(byAge), former: [], rejected, keys: [] };
+}
+
+function rejection({ metadata, status }: Served<ModelPromotion>['object']): RejectedDocument[] {
+  if (!isStatus(status) || status.observedGeneration === -1) return [];
+  const { namespace, name, generation } = metadata;
+  return [
+    {
+      apiVersion: 'modelpromotion.dev/v1alpha1',
+      kind: 'ModelPromotion',
+      metadata: { namespace, name, generation },
+      status,
+    },
+  ];
+}
+
+function byAge({ metadata: a }: ModelPromotion, { metadata: b }: ModelPromotion): number {
+  const [one, other] = [a, b].map(
+    ({ creationTimestamp = '', namespace, name }) => `${creationTimestamp} ${namespace}/${name}`,
+  );
+  return (one ?? '') < (other ?? '') ? -1 : 1;
+}

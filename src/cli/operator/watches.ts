@@ -1,0 +1,101 @@
+/** Everything that is watched in a cluster: our kinds, and the labels of namespaces. */
+import { isFields } from '../../api/fields.ts';
+import type { ModelPromotion, ModelRegistry } from '../../api/generated/types.ts';
+import { readObject } from '../../api/object.ts';
+import type { KubeApi } from '../../adapters/kube/api.ts';
+import { Reflector } from '../../adapters/kube/reflector.ts';
+import { Store } from '../../adapters/kube/store.ts';
+import { canonicalJson } from '../../domain/digest.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { isNews, toServed, type Served, type Watched } from '../../sources/kubernetes.ts';
+import { collectionPath, NAMESPACES_PATH, PROMOTIONS, REGISTRIES } from './kinds.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+export class Watches {
+  readonly promotions = new Store<Served<ModelPromotion>>();
+  readonly registries = new Store<Served<ModelRegistry>>();
+  readonly #namespaces = new Store<Labels>();
+  readonly #reflectors: readonly [Reflector<Served<ModelPromotion>>, Reflector<Served<ModelRegistry>>];
+  readonly #others: readonly Pick<Reflector<unknown>, 'run'>[];
+
+  /** @param namespace the one that is watched; undefined for all, and then for their labels too */
+  constructor(api: KubeApi, namespace: string | undefined, logger: Logger) {
+    const common = { api, logger };
+    this.#reflectors = [
+      new Reflector({
+        ...common,
+        path: collectionPath(PROMOTIONS, namespace),
+        store: this.promotions,
+        decode: (raw) => toServed(raw, (object) => readObject('ModelPromotion', object)),
+      }),
+      new Reflector({
+        ...common,
+        path: collectionPath(REGISTRIES, namespace),
+        store: this.registries,
+        decode: (raw) => toServed(raw, (object) => readObject('ModelRegistry', object)),
+      }),
+    ];
+    this.#others =
+      namespace === undefined
+        ? [new Reflector({ ...common, path: NAMESPACES_PATH, store: this.#namespaces, decode: labelsIn })]
+        : [];
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.#reflectors, ...this.#others].map((reflector) => reflector.run(signal)));
+  }
+
+  /** Calls back when something happened that a listing depends on. */
+  onNews(tell: () => void): void {
+    const ifNews = (
+      _: string,
+      before: Served<unknown> | undefined,
+      after: Served<unknown> | undefined,
+    ): void => {
+      if (isNews(before, after)) tell();
+    };
+    this.promotions.onChange(ifNews);
+    this.registries.onChange(ifNews);
+    // Which namespaces have which labels decides who may use a registry of another namespace.
+    this.#namespaces.onChange((_, before, after) => {
+      if (canonicalJson(before ?? null) !== canonicalJson(after ?? null)) tell();
+    });
+  }
+
+  /** As a source reads them. */
+  watched(): { promotions: Watched<ModelPromotion>; registries: Watched<ModelRegistry> } {
+    const [promotions, registries] = this.#reflectors;
+    return {
+      promotions: asWatched(this.promotions, promotions),
+      registries: asWatched(this.registries, registries),
+    };
+  }
+
+  /** Why not everything is known yet. */
+  get missing(): string | undefined {
+    const { promotions, registries } = this.watched();
+    return promotions.missing ?? registries.missing;
+  }
+
+  labelsOf(namespace: string): Labels | undefined {
+    return this.#namespaces.get(namespace);
+  }
+}
+
+function asWatched<T>(store: Store<Served<T>>, reflector: Reflector<Served<T>>): Watched<T> {
+  return {
+    get missing() {
+      return store.synced
+        ? undefined
+        : (reflector.failure ?? 'the objects of the cluster were not listed yet');
+    },
+    values: () => store.values(),
+  };
+}
+
+function labelsIn(raw: unknown): Labels {
+  const metadata = isFields(raw) ? raw['metadata'] : undefined;
+  const labels = isFields(metadata) ? metadata['labels'] : undefined;
+  return (isFields(labels) ? labels : {}) as Labels;
+}

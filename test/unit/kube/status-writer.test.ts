@@ -1,0 +1,112 @@
+/** How statuses are brought to their objects: over an API server in memory that refuses as it is told. */
+import { describe, expect, it } from 'vitest';
+import { type KubeApi, KubeError, type KubeRequest } from '../../../src/adapters/kube/api.ts';
+import { KubeStatusWriter } from '../../../src/adapters/kube/status-writer.ts';
+
+type Answer = (request: KubeRequest) => Promise<unknown>;
+
+function open(answer: Answer) {
+  const statuses = new Map<string, string>();
+  const sent: string[] = [];
+  const warnings: string[] = [];
+  const api: KubeApi = {
+    request: <T>(request: KubeRequest) => {
+      const body = request.body as { metadata: { name: string }; status: string };
+      sent.push(`${body.metadata.name}=${body.status}`);
+      return answer(request) as Promise<T>;
+    },
+    watch: () => {
+      throw new Error('nothing is watched');
+    },
+  };
+  const writer = new KubeStatusWriter({
+    api,
+    dueOf: (key) => {
+      const status = statuses.get(key);
+      if (status === undefined) return undefined;
+      const object = {
+        apiVersion: 'g/v1',
+        kind: 'K',
+        resource: 'ks',
+        namespace: 'ml',
+        name: key,
+        uid: 'a',
+        resourceVersion: '1',
+      };
+      return { object, status, isThere: status === 'there' };
+    },
+    logger: { warn: (_, message) => warnings.push(message), info: () => undefined },
+    written: () => undefined,
+  });
+  const change = (key: string, status: string): void => {
+    statuses.set(key, status);
+    writer.changed(key);
+  };
+  return { writer, change, sent, warnings };
+}
+
+const patience = AbortSignal.timeout(20_000);
+const written = (): Promise<unknown> => Promise.resolve({ metadata: { resourceVersion: '2' } });
+
+describe('A status', () => {
+  it('is written once, and not at all where it is already', async () => {
+    const { writer, change, sent } = open(written);
+    change('a', 'one');
+    change('b', 'there');
+    await writer.flush(patience);
+    expect(sent).toEqual(['a=one']);
+  });
+
+  it('that changes while it is written is written again with the last word only', async () => {
+    const first = Promise.withResolvers<unknown>();
+    const answers = [first.promise];
+    const { writer, change, sent } = open(() => answers.shift() ?? written());
+    change('a', 'one');
+    change('a', 'two');
+    change('a', 'three');
+    first.resolve({});
+    await writer.flush(patience);
+    expect(sent).toEqual(['a=one', 'a=three']);
+  });
+
+  it.each([409, 500])('that is answered by %d is brought again', async (status) => {
+    let refusals = 1;
+    const { writer, change, sent } = open(() =>
+      refusals-- > 0 ? Promise.reject(new KubeError('no', { status })) : written(),
+    );
+    change('a', 'one');
+    await expect.poll(() => sent.length, { timeout: 10_000 }).toBe(2);
+    await writer.flush(patience);
+  });
+
+  it('of an object that is gone is given up', async () => {
+    const { writer, change, sent, warnings } = open(() =>
+      Promise.reject(new KubeError('gone', { status: 404, reason: 'NotFound' })),
+    );
+    change('a', 'one');
+    await writer.flush(patience);
+    expect([sent.length, warnings.length, writer.failure]).toEqual([1, 0, undefined]);
+  });
+
+  it('that cannot be written is told once, whatever others there are', async () => {
+    const { writer, change, warnings } = open(() =>
+      Promise.reject(new KubeError('forbidden', { status: 403 })),
+    );
+    for (const key of ['a', 'b', 'c']) change(key, 'one');
+    await writer.flush(patience);
+    expect([warnings.length, writer.failure]).toEqual([1, 'forbidden']);
+  });
+
+  it('is one of a few that are written at a time', async () => {
+    let [running, most] = [0, 0];
+    const { writer, change } = open(async () => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running -= 1;
+      return {};
+    });
+    for (let index = 0; index < 50; index += 1) change(`key-${index}`, 'one');
+    await writer.flush(patience);
+    expect(most).toBe(8);
+  });
+});
