@@ -1,6 +1,7 @@
 /**
  * Makes everything that follows from the CRDs: TypeScript types, the closed schemas that validators compile,
- * JSON Schemas for editors, and the reference page; and the page of options from the tables of the command line.
+ * JSON Schemas for editors, and the reference page; the page of options from the tables of the command line; and what
+ * of manifests/ follows from the rest.
  *
  *   node .scripts/generate.ts           writes the files
  *   node .scripts/generate.ts --check   writes nothing, fails when a file is stale
@@ -9,6 +10,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readCrds } from './generate/crd.ts';
 import { editorSchemaFiles } from './generate/editor-schemas.ts';
+import { manifestFiles } from './generate/manifests.ts';
 import { optionsPage } from './generate/options.ts';
 import { referencePage } from './generate/reference.ts';
 import { schemasModule } from './generate/schemas.ts';
@@ -25,6 +27,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/reference.md', referencePage(crds)],
     ['docs/options.md', optionsPage()],
     ...editorSchemaFiles(crds),
+    ...manifestFiles(root),
   ]);
 }
 
