@@ -68,10 +68,6 @@ export function nextStep({ lease, changedAt }: Seen, identity: string, now: numb
   return now - changedAt >= leaseDurationSeconds * 1_000 ? 'take' : 'wait';
 }
 
-class LostLease extends Error {
-  override readonly name = 'LostLease';
-}
-
 export class Elector {
   readonly #options: ElectorOptions;
   readonly #times: LeaseTimes;
@@ -94,40 +90,43 @@ export class Elector {
     return performance.now() - this.#renewedAt < this.#times.renewDeadline - this.#times.margin;
   }
 
-  get leads(): boolean {
-    return this.#renewedAt !== undefined;
-  }
-
-  /** Waits for the lease, works while it holds, and gives it back. @throws LostLease when it was lost */
-  async lead(work: (stop: AbortSignal) => Promise<void>, stop: AbortSignal): Promise<void> {
-    if (!(await this.#acquire(stop))) return;
+  /**
+   * Waits for the lease, works while it holds, and gives it back. The work is told whether it had to wait.
+   * Resolves with `lost` when another one may have it now.
+   */
+  async lead(
+    work: (stop: AbortSignal, stoodBy: boolean) => Promise<void>,
+    stop: AbortSignal,
+  ): Promise<'stopped' | 'lost'> {
+    const acquired = await this.#acquire(stop);
+    if (acquired === 'never') return 'stopped';
     const lost = new AbortController();
     const end = new AbortController();
     const renewing = this.#renew(lost, end.signal);
     try {
-      await work(AbortSignal.any([stop, lost.signal]));
+      await work(AbortSignal.any([stop, lost.signal]), acquired === 'in the end');
     } finally {
       end.abort();
       await renewing;
     }
-    if (lost.signal.aborted) throw new LostLease('the lease was lost; another replica may be at work');
+    if (lost.signal.aborted) return 'lost';
     await this.#release();
+    return 'stopped';
   }
 
-  /** False when it was asked to stop before. */
-  async #acquire(stop: AbortSignal): Promise<boolean> {
+  async #acquire(stop: AbortSignal): Promise<'at once' | 'in the end' | 'never'> {
     const { logger, identity, name, namespace } = this.#options;
-    for (let told = ''; !stop.aborted;) {
+    for (let [told, tries] = ['', 1]; !stop.aborted; tries += 1) {
       if (await this.#try(stop)) {
         logger.info({ lease: `${namespace}/${name}`, identity }, 'leading');
-        return true;
+        return tries === 1 ? 'at once' : 'in the end';
       }
       const holder = this.#seen.lease?.spec?.holderIdentity ?? '';
       if (holder !== '' && holder !== told) logger.info({ holder }, 'standing by: another replica leads');
       told = holder;
       await sleep(this.#times.retry * (1 + Math.random() * 0.2), stop);
     }
-    return false;
+    return 'never';
   }
 
   async #renew(lost: AbortController, end: AbortSignal): Promise<void> {
@@ -139,7 +138,7 @@ export class Elector {
       const since = performance.now() - (this.#renewedAt ?? 0);
       if (renewed || (since < renewDeadline && !this.#isTaken())) continue;
       this.#renewedAt = undefined;
-      lost.abort(new LostLease('the lease could not be renewed in time'));
+      lost.abort(new Error('the lease was lost'));
       return;
     }
   }

@@ -46,6 +46,9 @@ export class Reflector<T> {
   /** Whether the server streams a list as the beginning of a watch (WatchList); until it refuses. */
   #streams = true;
   #failure: string | undefined;
+  /** Ends the watch that goes on, so that all is listed anew. */
+  #interrupt = new AbortController();
+  #listed = Promise.withResolvers<void>();
   /** By key, the version of an object that could not be used, and that was said. */
   readonly #unusable = new Map<string, string>();
 
@@ -58,15 +61,29 @@ export class Reflector<T> {
     return this.#failure;
   }
 
+  /** Lists everything anew: what a watch has brought so far may be late. Resolves when that is done. */
+  refresh(): Promise<void> {
+    this.#listed = Promise.withResolvers();
+    this.#from = undefined;
+    this.#interrupt.abort();
+    return this.#listed.promise;
+  }
+
   /** Resolves when the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted;) {
+      this.#interrupt = new AbortController();
+      const until = AbortSignal.any([signal, this.#interrupt.signal]);
       try {
-        if (this.#from === undefined && !this.#streams) await this.#list(signal);
-        await this.#watch(signal);
+        if (this.#from === undefined && !this.#streams) await this.#list(until);
+        await this.#watch(until);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
+        if (this.#interrupt.signal.aborted) {
+          this.#from = undefined;
+          continue;
+        }
         if (isExpired(error)) this.#from = undefined;
         else if (this.#refusesStream(error)) this.#streams = false;
         else this.#failed(error);
@@ -91,6 +108,7 @@ export class Reflector<T> {
     } while (token !== undefined);
     store.replace(items);
     this.#from = resourceVersion ?? '';
+    this.#listed.resolve();
     this.#recovered();
   }
 
@@ -134,6 +152,7 @@ export class Reflector<T> {
     if (annotations[INITIAL_EVENTS_END] !== 'true') return false;
     this.#options.store.replace(initial);
     this.#from = textOf(metadata['resourceVersion']);
+    this.#listed.resolve();
     return true;
   }
 

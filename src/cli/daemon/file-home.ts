@@ -50,7 +50,7 @@ export function openFileHome(
     access: undefined,
     // A daemon of its own is a single instance by design: it always leads.
     fence: () => true,
-    lead: (work, stop) => work(stop),
+    lead: (work, stop) => work(stop).then(() => 'stopped'),
     sink: ({ engine, queue, metrics }) =>
       store &&
       new StatusWriter({

@@ -33,8 +33,11 @@ export interface Home extends Pick<EngineOptions, 'uidOf' | 'allowEmpty' | 'fenc
   /** Where statuses go; undefined where they are only shown. */
   sink(inside: Inside): StatusSink | undefined;
   /** Runs the work while this process may do it, until the signal aborts. */
-  lead(work: (stop: AbortSignal) => Promise<void>, stop: AbortSignal): Promise<void>;
+  lead(work: (stop: AbortSignal) => Promise<void>, stop: AbortSignal): Promise<Ending>;
 }
+
+/** Why work ended: it was asked to, or another process may do it now. */
+export type Ending = 'stopped' | 'lost';
 
 export interface RegistryAccess {
   readonly readSecret: SecretReader;

@@ -1,6 +1,4 @@
 /** The home in a cluster: custom resources, statuses on the objects, and a lease that says which replica works. */
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { EventRecorder } from '../../adapters/kube/events.ts';
 import { Cluster } from '../../adapters/kube/kubeconfig.ts';
 import { Elector } from '../../adapters/kube/lease.ts';
@@ -33,6 +31,8 @@ export interface KubernetesHomeOptions {
   readonly env: Environment;
   readonly scrubber: Scrubber;
   readonly logger: Logger;
+  /** Of this process. */
+  readonly identity: string;
 }
 
 /** Watches say what is new; a look beside them costs nothing and finds nothing. */
@@ -46,7 +46,7 @@ export function isInCluster(env: Environment): boolean {
 /** @throws Error that says what to do when the API server's address or our credentials cannot be told */
 export async function openKubernetesHome(
   config: KubernetesConfig,
-  { env, scrubber, logger }: KubernetesHomeOptions,
+  { env, scrubber, logger, identity }: KubernetesHomeOptions,
 ): Promise<Home> {
   const learn = (secret: string): void => scrubber.add(secret);
   const file = isInCluster(env) && config.kubeconfig === undefined ? undefined : config.kubeconfig;
@@ -55,13 +55,12 @@ export async function openKubernetesHome(
   const namespace = config['watch-namespace'];
   const watches = new Watches(api, namespace, logger);
   const secrets = new Secrets({ api, learn });
-  const instance = env['POD_NAME'] ?? hostname();
-  const events = new EventRecorder({ api, instance, logger });
+  const events = new EventRecorder({ api, instance: identity, logger });
   const elector = new Elector({
     api,
     namespace: config['lease-namespace'] ?? env['POD_NAMESPACE'] ?? cluster.namespace ?? 'default',
     name: `modelpromotion-${config.installation.toLowerCase().replaceAll('_', '-')}`,
-    identity: `${instance}_${randomBytes(8).toString('hex')}`,
+    identity,
     duration: config['lease-duration'],
     logger,
   });
@@ -98,8 +97,13 @@ export async function openKubernetesHome(
     lead: async (work, signal) => {
       const watching = watches.run(stop.signal);
       try {
-        await elector.lead(work, signal);
+        const ending = await elector.lead(async (leading, stoodBy) => {
+          // The last words of the one before may not have come to us yet.
+          if (stoodBy) await watches.refresh(leading);
+          await work(leading);
+        }, signal);
         await events.flush(AbortSignal.timeout(FLUSH));
+        return ending;
       } finally {
         stop.abort();
         await watching;

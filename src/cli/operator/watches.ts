@@ -46,6 +46,13 @@ export class Watches {
     await Promise.all([...this.#reflectors, ...this.#others].map((reflector) => reflector.run(signal)));
   }
 
+  /** Lists our kinds anew. Resolves when that is done, rejects when the signal aborts. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    await Promise.race([promise, Promise.all(this.#reflectors.map((reflector) => reflector.refresh()))]);
+  }
+
   /** Calls back when something happened that a listing depends on. */
   onNews(tell: () => void): void {
     const ifNews = (

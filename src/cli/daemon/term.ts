@@ -1,0 +1,222 @@
+/**
+ * One term of the controller: all that works from when this process may until it must not. A daemon over files has one;
+ * in a cluster another one begins when the lease was lost and is had again.
+ */
+import type { Config, Environment, OptionName } from '../../config.ts';
+import { ConfigError, together } from '../../config.ts';
+import { Engine } from '../../reconcile/engine.ts';
+import { WorkQueue } from '../../runtime/queue.ts';
+import type { Scrubber } from '../../runtime/secrets.ts';
+import { text, type Routes } from '../../runtime/server.ts';
+import { sleep } from '../../runtime/time.ts';
+import type { RegistryDirectory } from '../../adapters/mlflow/directory.ts';
+import { SecretFolder } from '../../adapters/secrets/folder.ts';
+import { isInCluster, KUBERNETES_OPTIONS, openKubernetesHome } from '../operator/kubernetes-home.ts';
+import { openRegistries, REGISTRY_OPTIONS, type Output } from '../assembly.ts';
+import { Controller } from './controller.ts';
+import { FILE_OPTIONS, openFileHome } from './file-home.ts';
+import type { Ending, Home } from './home.ts';
+import { Hints } from './hints.ts';
+import { Hooks, type HooksOptions } from './hooks.ts';
+import { observerFor, type ControllerMetrics, type Gauges } from './metrics.ts';
+import { statusPage } from './status-page.ts';
+import { webhookTold } from './webhook-log.ts';
+
+export const TERM_OPTIONS = [
+  'source',
+  ...FILE_OPTIONS,
+  ...KUBERNETES_OPTIONS,
+  ...REGISTRY_OPTIONS,
+  'sweep-interval',
+  'hook-secret',
+  'workers',
+] as const satisfies readonly OptionName[];
+
+type TermConfig = Config<(typeof TERM_OPTIONS)[number]>;
+
+export interface TermOptions {
+  readonly config: TermConfig;
+  readonly env: Environment;
+  readonly output: Output;
+  readonly metrics: ControllerMetrics;
+  /** Of this process, the same in all its terms. */
+  readonly identity: string;
+}
+
+export interface Term {
+  /** Of the source. */
+  readonly description: string;
+  readonly gauges: Gauges;
+  routes(): Routes;
+  /** Works, as long as it may, until the signal aborts. */
+  lead(stop: AbortSignal): Promise<Ending>;
+}
+
+/** @throws ConfigError, and Error with a sentence when it cannot begin */
+export async function openTerm({ config, env, output, metrics, identity }: TermOptions): Promise<Term> {
+  const { logger, scrubber } = output;
+  // Each registry has workers of its own, so that a sick one never slows another.
+  const queue = new WorkQueue({ laneOf: (key) => engine.addressOf(key) ?? '', width: config.workers });
+  const kind = sourceOf(config, env);
+  const cluster =
+    kind === 'kubernetes' ? await openKubernetesHome(config, { env, scrubber, logger, identity }) : undefined;
+  // The engine, the directory and the status writer know of each other only through these calls.
+  const [home, directory] = together<Home, RegistryDirectory, void>(
+    () => cluster ?? openFileHome(kind === 'git' ? 'git' : 'folder', config, scrubber, logger),
+    () =>
+      openRegistries({
+        config,
+        env,
+        scrubber,
+        observer: metrics.registry,
+        sweepInterval: config['sweep-interval'],
+        managed: (address) => engine.modelsOf(address),
+        reserved: [
+          [config['git-secret'], "git's"],
+          [config['status-secret'], "git's"],
+          [config['hook-secret'], "the hooks'"],
+        ],
+        webhooks: { installation: config.installation, told: webhookTold(logger) },
+        access: cluster?.access,
+      }),
+    () => checkHookSecret(config),
+  );
+  await home.check?.();
+  const engine = new Engine({
+    installation: config.installation,
+    allowEmpty: home.allowEmpty,
+    uidOf: home.uidOf,
+    registries: directory,
+    observer: observerFor(metrics, logger, home.event),
+    wake: (key) => queue.add(key),
+    onStatus: (key) => statusWriter?.changed(key),
+    fence: home.fence,
+    prepare: home.prepare,
+    now: Date.now,
+    sleep,
+  });
+  const statusWriter = home.sink({ engine, directory, queue, metrics, pollNow: () => controller.pollNow() });
+  const controller = new Controller({
+    engine,
+    source: home.source,
+    restore: home.restore,
+    directory,
+    queue,
+    statusWriter,
+    pollInterval: home.pollInterval,
+    logger,
+    metrics,
+  });
+  const ending = new AbortController();
+  const hints = new Hints({
+    engine,
+    directory,
+    logger,
+    now: Date.now,
+    pollNow: () => controller.pollNow(),
+    sweepSoon: (registry) => controller.sweepSoon(registry),
+    wake: (promotion) => queue.add(promotion),
+    signal: ending.signal,
+  });
+  const hooks = openHooks(config, scrubber, { directory, hints, logger, counted: metrics.hinted });
+  await hooks.check();
+  const { description } = home.source;
+  const shown = { installation: config.installation, description, engine, directory, controller, hints };
+  const page = cluster === undefined || config['show-status'];
+  const fixed = routes({
+    missing: () => (home.missing === undefined ? missing(controller) : home.missing()),
+    metrics,
+    page: page ? () => scrubber.json(statusPage(shown, Date.now())) : undefined,
+  });
+  return {
+    description,
+    gauges: {
+      depth: () => queue.depth,
+      promotions: () => countByReadiness(engine),
+      registries: () =>
+        directory.list().map(({ key, registry: { health } }) => ({
+          name: key,
+          ready: health.capabilities !== undefined && health.failure === undefined,
+          lastFull: health.lastFull,
+        })),
+    },
+    routes: () => ({ ...fixed, ...hooks.routes() }),
+    async lead(stop) {
+      stop.addEventListener('abort', () => ending.abort(), { once: true });
+      try {
+        return await home.lead((leading) => controller.run(leading), stop);
+      } finally {
+        ending.abort();
+      }
+    },
+  };
+}
+
+/** @throws ConfigError when nothing says where manifests come from */
+function sourceOf(config: TermConfig, env: Environment): 'kubernetes' | 'git' | 'folder' {
+  if (config.source !== undefined) return config.source;
+  if (config['git-url'] !== undefined) return 'git';
+  if (isInCluster(env)) return 'kubernetes';
+  throw new ConfigError([
+    '--source: say where manifests come from: --source kubernetes, --source git --git-url URL, or --source folder --path DIR',
+  ]);
+}
+
+function checkHookSecret({ 'hook-secret': secret, 'secrets-dir': folder }: TermConfig): void {
+  if (secret === undefined || folder !== undefined) return;
+  throw new ConfigError([`--hook-secret: there is no --secrets-dir to read secret ${secret} from`]);
+}
+
+function openHooks(
+  { 'hook-secret': secretName, 'secrets-dir': dir }: TermConfig,
+  scrubber: Scrubber,
+  options: Omit<HooksOptions, 'secretName' | 'readSecret'>,
+): Hooks {
+  const folder = new SecretFolder(dir, (value) => scrubber.add(value));
+  const readSecret = secretName === undefined ? undefined : () => folder.read(secretName);
+  return new Hooks({ ...options, secretName, readSecret });
+}
+
+/** What has to be read before this process is of use; undefined when it is. */
+function missing({ source, memoryFailure }: Controller): string | undefined {
+  if (source.listed) return undefined;
+  return `the ${memoryFailure === undefined ? 'source' : 'status branch'} was not read yet`;
+}
+
+interface Shown {
+  readonly missing: () => string | undefined;
+  readonly metrics: ControllerMetrics;
+  /** Undefined where it is not shown. */
+  readonly page: (() => string) | undefined;
+}
+
+function routes({ missing: missingNow, metrics, page }: Shown): Routes {
+  return {
+    '/healthz': { get: () => text(200, 'ok\n') },
+    '/readyz': {
+      get: () => {
+        const what = missingNow();
+        return what === undefined ? text(200, 'ok\n') : text(503, `${what}\n`);
+      },
+    },
+    '/metrics': {
+      get: async () => ({
+        status: 200,
+        type: 'text/plain; version=0.0.4; charset=utf-8',
+        body: await metrics.render(),
+      }),
+    },
+    ...(page && {
+      '/status': { get: () => ({ status: 200, type: 'application/json', body: `${page()}\n` }) },
+    }),
+  };
+}
+
+function countByReadiness(engine: Engine): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const key of engine.keys()) {
+    const ready = engine.document(key)?.status?.summary?.ready ?? 'Unknown';
+    counts.set(ready, (counts.get(ready) ?? 0) + 1);
+  }
+  return counts;
+}

@@ -1,0 +1,257 @@
+/** What may become of an operator and its API server, and what holds all the same. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments, stringify } from 'yaml';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
+import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { eventually, startDaemon } from '../../support/program.ts';
+import { KubeWorld, readyOf } from './world.ts';
+
+const mlflow = rest(sharedMlflow());
+const CRD = join(import.meta.dirname, '../../../crds/modelpromotion.dev_modelpromotions.yaml');
+const production = (version: string) => ({ stages: [{ name: 'Production', version }] });
+
+let world: KubeWorld;
+
+beforeAll(async () => {
+  world = await KubeWorld.open();
+});
+afterAll(() => world?.[Symbol.asyncDispose]());
+
+async function aModel(): Promise<string> {
+  const model = uniqueModel('weather');
+  await mlflow.seed(model, 5);
+  await mlflow.transition(model, '1', 'Production');
+  return model;
+}
+
+/** Transitions of this model that a proxy saw land. */
+function promotionsOf(proxy: FaultProxy, model: string): string[] {
+  return proxy.landed
+    .filter(({ path, body }) => path.includes('transition-stage') && body.includes(model))
+    .map(({ body }) => (JSON.parse(body) as { version: string }).version);
+}
+
+describe('An API server', () => {
+  it('that is killed and comes back finds the operator alive, and what changed meanwhile is done', async () => {
+    const [namespace, model] = [await world.namespace(), await aModel()];
+    await using operator = await world.operator();
+    await world.promote(`${namespace}/churn`, { model, ...production('2') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    await world.cluster.apiserver.kill();
+    await mlflow.transition(model, '3', 'Production', true);
+    await sleep(1_000);
+    await world.cluster.apiserver.start();
+    await world.promote(`${namespace}/churn`, { model, ...production('4') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    expect(await mlflow.state(model)).toMatchObject({ stages: { 4: 'Production' } });
+    expect((await operator.stop()).code).toBe(0);
+  });
+
+  it('whose etcd is killed and comes back finds the operator alive', async () => {
+    const [namespace, model] = [await world.namespace(), await aModel()];
+    await using operator = await world.operator();
+    await world.promote(`${namespace}/churn`, { model, ...production('2') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    await world.cluster.etcd.kill();
+    await sleep(1_000);
+    await world.cluster.etcd.start();
+    await eventually(() => world.promote(`${namespace}/churn`, { model, ...production('3') }));
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    expect((await operator.stop()).code).toBe(0);
+  });
+
+  it('that forgets old revisions while it is away is listed anew, and deletions are seen', async () => {
+    const [namespace, model] = [await world.namespace(), await aModel()];
+    await using operator = await world.operator();
+    await world.promote(`${namespace}/goes`, { model, ...production('2') });
+    await world.settled(`${namespace}/goes`, 'UpToDate');
+    process.kill(operator.pid, 'SIGSTOP');
+    await world.cluster.kubectl(['delete', 'mp', '-n', namespace, 'goes']);
+    await world.promote(`${namespace}/comes`, { model, ...production('3') });
+    await world.cluster.compact();
+    await world.cluster.apiserver.kill();
+    await world.cluster.apiserver.start();
+    process.kill(operator.pid, 'SIGCONT');
+    await world.settled(`${namespace}/comes`, 'UpToDate');
+    expect((await operator.status()).promotions.map(({ metadata }) => metadata.name)).not.toContain('goes');
+  });
+
+  it('that is not there at the start is waited for, and said to be missing', async () => {
+    const [namespace, model] = [await world.namespace(), await aModel()];
+    await world.promote(`${namespace}/churn`, { model, ...production('2') });
+    await world.cluster.apiserver.kill();
+    await using operator = await world.operator();
+    const { detail } = await operator.logged('objects cannot be watched; it is tried again');
+    expect(detail).toMatch(
+      /^cannot watch \w+\.modelpromotion\.dev: https:\/\/127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\)/,
+    );
+    expect((await fetch(`${operator.url}/readyz`)).status).toBe(503);
+    await world.cluster.apiserver.start();
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+  });
+});
+
+describe('An operator', () => {
+  it('that is killed right after each of its writes is followed by one that does nothing twice', async () => {
+    const model = await aModel();
+    await using proxy = await startFaultProxy(sharedMlflow());
+    const namespace = await world.namespace({ uri: proxy.url });
+    await world.promote(`${namespace}/churn`, {
+      model,
+      ...production('2'),
+      aliases: [{ name: 'champion', version: '2' }],
+    });
+    for (let [lives, isSettled] = [0, false]; !isSettled && lives < 8; lives += 1) {
+      await using operator = await world.operator();
+      const before = proxy.landed.length;
+      await eventually(async () => {
+        isSettled = readyOf(await world.get(`${namespace}/churn`))?.reason === 'UpToDate';
+        expect(isSettled || proxy.landed.length > before).toBe(true);
+      });
+      await operator.stop('SIGKILL');
+    }
+    await using last = await world.operator();
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    expect(await mlflow.state(model)).toEqual({
+      stages: { 1: 'Archived', 2: 'Production' },
+      aliases: { champion: '2' },
+    });
+    expect(promotionsOf(proxy, model)).toEqual(['2']);
+    expect((await last.stop()).code).toBe(0);
+  });
+
+  it('stands by while another one leads, is ready, and takes over at once when that one is stopped', async () => {
+    const [namespace, model] = [await world.namespace(), await aModel()];
+    await using leader = await world.operator();
+    await leader.logged('leading');
+    await using standby = await world.operator();
+    await standby.logged('standing by: another replica leads');
+    await eventually(async () => expect((await fetch(`${standby.url}/readyz`)).status).toBe(200));
+    await world.promote(`${namespace}/churn`, { model, ...production('2') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    expect((await leader.stop()).code).toBe(0);
+    await standby.logged('leading');
+    await world.promote(`${namespace}/churn`, { model, ...production('3') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    expect(standby.log().filter(({ msg, reason }) => msg === 'event' && reason === 'Promoted')).toHaveLength(
+      1,
+    );
+  });
+
+  it('that is killed is followed by the standby when its lease is over', async () => {
+    const [namespace, model] = [await world.namespace(), await aModel()];
+    await using leader = await world.operator();
+    await leader.logged('leading');
+    await using standby = await world.operator();
+    await standby.logged('standing by: another replica leads');
+    await leader.stop('SIGKILL');
+    await world.promote(`${namespace}/churn`, { model, ...production('2') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    await standby.logged('leading');
+  });
+
+  it('that was paused for longer than its lease writes nothing more, and stands by', async () => {
+    const model = await aModel();
+    await using proxy = await startFaultProxy(sharedMlflow());
+    const namespace = await world.namespace({ uri: proxy.url });
+    await using leader = await world.operator();
+    await leader.logged('leading');
+    await using standby = await world.operator();
+    await standby.logged('standing by: another replica leads');
+    await world.promote(`${namespace}/churn`, { model, ...production('2') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    process.kill(leader.pid, 'SIGSTOP');
+    await standby.logged('leading');
+    await world.promote(`${namespace}/churn`, { model, ...production('3') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    process.kill(leader.pid, 'SIGCONT');
+    await leader.logged('the lease was lost: nothing more is written until it is had again');
+    await leader.logged('standing by: another replica leads');
+    expect((await leader.stop()).code).toBe(0);
+    expect(promotionsOf(proxy, model)).toEqual(['2', '3']);
+  });
+
+  it('does not write what it found of one object to another that took its name', async () => {
+    const model = await aModel();
+    await using proxy = await startFaultProxy(sharedMlflow());
+    const namespace = await world.namespace({ uri: proxy.url });
+    await using operator = await world.operator();
+    await world.settled(`${namespace}/mlflow`, 'Reachable', 'modelregistry');
+    // The write hangs while the object is made again under its name.
+    const held = Promise.withResolvers<void>();
+    proxy.on({ path: /transition-stage/, times: 1 }, async ({ forward, reply }) => {
+      await held.promise;
+      reply(await forward());
+    });
+    await world.promote(`${namespace}/churn`, { model, ...production('2') });
+    await eventually(() =>
+      expect(operator.log().some(({ msg }) => msg === 'a revision was read')).toBe(true),
+    );
+    await sleep(1_000);
+    await world.cluster.kubectl(['delete', 'mp', '-n', namespace, 'churn']);
+    await world.promote(`${namespace}/churn`, { model, suspend: true, ...production('3') });
+    held.resolve();
+    const object = await world.settled(`${namespace}/churn`, 'Suspended');
+    expect(object.status?.history).toBeUndefined();
+  });
+
+  it('whose CRDs are not there says how to install them', async () => {
+    const bare = await import('../../support/controlplane/control-plane.ts');
+    await using cluster = await bare.startControlPlane({ signal: new AbortController().signal });
+    await using operator = await startDaemon([
+      '--source',
+      'kubernetes',
+      '--kubeconfig',
+      cluster.kubeconfig,
+      '--lease-duration',
+      '3s',
+    ]);
+    const { detail } = await operator.logged('objects cannot be watched; it is tried again');
+    expect(detail).toContain('the CRDs are not installed: kubectl apply -k manifests/overlays/cluster-wide');
+    await cluster.applyCrds();
+    await eventually(async () => expect((await fetch(`${operator.url}/readyz`)).status).toBe(200));
+  });
+
+  it('without permissions says which, and goes on when they are granted', async () => {
+    const kubeconfig = await world.cluster.kubeconfigOf(`nobody-${uniqueModel('ns').slice(-8)}/operator`);
+    await using operator = await world.operator(['--kubeconfig', kubeconfig]);
+    const { detail } = await operator.logged('objects cannot be watched; it is tried again');
+    expect(detail).toMatch(
+      /cannot watch \w+\.modelpromotion\.dev: .* is forbidden: .*; grant it to our service account/,
+    );
+    await operator.logged('the lease cannot be had; it is tried again');
+  });
+});
+
+describe('An object', () => {
+  it('that was stored before a rule existed stalls alone, with its reason', async () => {
+    const [namespace, model] = [await world.namespace(), await aModel()];
+    const [crd] = parseAllDocuments(await readFile(CRD, 'utf8')).map((document) => document.toJS());
+    const lax = structuredClone(crd);
+    for (const version of lax.spec.versions)
+      version.schema.openAPIV3Schema.properties.spec = {
+        type: 'object',
+        'x-kubernetes-preserve-unknown-fields': true,
+      };
+    delete lax.spec.versions[0].selectableFields;
+    await world.cluster.kubectl(['replace', '-f', '-'], stringify(lax));
+    await eventually(() =>
+      world.promote(`${namespace}/odd`, { model, stages: [{ name: 'Prod', version: 2 }], colour: 'blue' }),
+    );
+    await world.cluster.kubectl(['replace', '-f', '-'], stringify(crd));
+    await using operator = await world.operator();
+    await world.promote(`${namespace}/fine`, { model, ...production('2') });
+    await world.settled(`${namespace}/fine`, 'UpToDate');
+    await eventually(async () => {
+      const page = await operator.status();
+      const odd = page.promotions.find(({ metadata }) => metadata.name === 'odd');
+      const ready = odd?.status?.conditions?.find(({ type }) => type === 'Ready');
+      expect(ready).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
+      expect(ready?.message).toContain('spec.stages[0].name');
+    });
+    await world.cluster.kubectl(['delete', 'mp', '-n', namespace, 'odd']);
+  });
+});
