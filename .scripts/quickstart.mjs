@@ -1,5 +1,6 @@
 /**
- * `npm run quickstart`: installs what package-lock.json says, builds, and hands over to `modelpromotion quickstart`.
+ * `npm run quickstart`: installs what package-lock.json says, builds, and hands over to `modelpromotion quickstart`,
+ * or with `kubernetes` to the tour of the operator.
  * Plain JavaScript for Node >= 20, since it runs before anything is installed; the rest runs on the Node of
  * node_modules.
  */
@@ -93,8 +94,12 @@ function npm(...args) {
 }
 
 /** The tour has the terminal to itself. There, Ctrl-C reaches it without us. */
-function handOver(args) {
-  const child = spawn(NODE, ['--enable-source-maps', `${ROOT}dist/main.js`, 'quickstart', ...args], {
+function handOver([kind, ...args]) {
+  const tour =
+    kind === 'kubernetes'
+      ? [`${ROOT}test/tour/kubernetes.ts`, ...args]
+      : [`${ROOT}dist/main.js`, 'quickstart', ...(kind === undefined ? [] : [kind, ...args])];
+  const child = spawn(NODE, ['--enable-source-maps', ...tour], {
     cwd: ROOT,
     stdio: 'inherit',
   });

@@ -25,6 +25,7 @@ model example_full 4
 model example_aliases 3
 model example_follow 2
 model customer_churn_classifier 4
+model example_kubernetes 2
 
 # What a training job, or a person in MLflow's pages, would have done:
 post model-versions/transition-stage \

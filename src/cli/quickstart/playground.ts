@@ -100,7 +100,8 @@ function portFor(wantedBy: string, port: number | undefined): Promise<number> {
   return port === undefined ? freePort() : claimPort(port, wantedBy);
 }
 
-async function train(python: string, trackingUri: string, signal: AbortSignal): Promise<void> {
+/** Four versions of the tour's model, with their runs. */
+export async function train(python: string, trackingUri: string, signal: AbortSignal): Promise<void> {
   const env = childEnvironment({ MLFLOW_TRACKING_URI: trackingUri });
   await run([python, join(QUICKSTART_FILES, 'train.py')], { env, signal });
 }

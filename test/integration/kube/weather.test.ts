@@ -104,13 +104,12 @@ describe('An operator', () => {
       ...production('2'),
       aliases: [{ name: 'champion', version: '2' }],
     });
-    for (let [lives, isSettled] = [0, false]; !isSettled && lives < 8; lives += 1) {
+    const isSettled = async (): Promise<boolean> =>
+      readyOf(await world.get(`${namespace}/churn`))?.reason === 'UpToDate';
+    for (let lives = 0; lives < 8 && !(await isSettled()); lives += 1) {
       await using operator = await world.operator();
       const before = proxy.landed.length;
-      await eventually(async () => {
-        isSettled = readyOf(await world.get(`${namespace}/churn`))?.reason === 'UpToDate';
-        expect(isSettled || proxy.landed.length > before).toBe(true);
-      });
+      await eventually(async () => expect(proxy.landed.length > before || (await isSettled())).toBe(true));
       await operator.stop('SIGKILL');
     }
     await using last = await world.operator();
