@@ -1,7 +1,7 @@
 /** What kustomize cannot reach or users want in one piece: the CRDs below manifests/, and install.yaml. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 
 interface Kustomization {
   readonly resources: readonly string[];
@@ -23,7 +23,37 @@ export function manifestFiles(root: string): [path: string, content: string][] {
     ...copies,
     ['manifests/crds/kustomization.yaml', kustomization],
     ['manifests/install.yaml', installation(root, copies)],
+    [
+      'manifests/argocd/argocd-cm.yaml',
+      argoCdSettings(join(root, 'manifests/argocd/resource_customizations')),
+    ],
   ];
+}
+
+/** The customizations as settings of Argo CD, for whoever's Argo CD does not have them built in. */
+function argoCdSettings(folder: string): string {
+  const group = 'modelpromotion.dev';
+  const lua = (...path: string[]): string => readFileSync(join(folder, group, ...path), 'utf8');
+  const actions = ['reconcile', 'suspend', 'resume'];
+  const data = {
+    [`resource.customizations.health.${group}_ModelPromotion`]: lua('ModelPromotion', 'health.lua'),
+    [`resource.customizations.health.${group}_ModelRegistry`]: lua('ModelRegistry', 'health.lua'),
+    [`resource.customizations.actions.${group}_ModelPromotion`]: stringify(
+      {
+        'discovery.lua': lua('ModelPromotion', 'actions', 'discovery.lua'),
+        definitions: actions.map((name) => ({
+          name,
+          'action.lua': lua('ModelPromotion', 'actions', name, 'action.lua'),
+        })),
+      },
+      { lineWidth: 0 },
+    ),
+  };
+  const metadata = { name: 'argocd-cm', namespace: 'argocd' };
+  const patch = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
+  return (
+    BANNER.replace('the rest of manifests/', 'resource_customizations/') + stringify(patch, { lineWidth: 0 })
+  );
 }
 
 /** All that `kubectl apply -k manifests/overlays/cluster-wide` applies; a test compares the two. */
