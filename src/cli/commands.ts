@@ -24,6 +24,7 @@ export const COMMANDS = {
     examples: [
       'modelpromotion run --source git --git-url https://git.example.com/ml/models.git --registry-uri http://127.0.0.1:5000',
       'modelpromotion run --source folder --path manifests/ --registry-uri http://127.0.0.1:5000',
+      'modelpromotion run --source kubernetes --kubeconfig ~/.kube/config',
     ],
     notes:
       'Stops on SIGTERM or Ctrl-C, after what it has begun. Credentials: --secrets-dir, or MLFLOW_TRACKING_* for --registry-uri.',
