@@ -1,9 +1,10 @@
-/** The one door to prom-client. Every label value is known beforehand, so every series exists from the start. */
+/** The one door to prom-client. Where label values are known beforehand, every series exists from the start. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Seconds. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180];
 
+/** The values of each label; none where they are not known beforehand. */
 type Labels = Readonly<Record<string, readonly string[]>>;
 
 export class Metrics {
@@ -19,12 +20,18 @@ export class Metrics {
     return counter;
   }
 
-  histogram(name: string, help: string, labels: Labels = {}): Histogram {
+  /** @param buckets upper bounds, in seconds */
+  histogram(
+    name: string,
+    help: string,
+    labels: Labels = {},
+    buckets: readonly number[] = BUCKETS,
+  ): Histogram {
     const options = {
       name,
       help,
       labelNames: Object.keys(labels),
-      buckets: BUCKETS,
+      buckets: [...buckets],
       registers: [this.#registry],
     };
     const histogram = new Histogram(options);

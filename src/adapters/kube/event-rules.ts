@@ -17,7 +17,7 @@ export type Ruling =
   /** An event of its own; `id` names it from now on. */
   | { readonly kind: 'create'; readonly id: string; readonly note: string }
   /** It came again: the count of the series that `id` has become. */
-  | { readonly kind: 'count'; readonly id: string; readonly count: number };
+  | { readonly kind: 'count'; readonly id: string; readonly count: number; readonly note: string };
 
 const BURST = 25;
 /** One more for an object that has used up its burst, in milliseconds. */
@@ -25,6 +25,8 @@ const REFILL = 300_000;
 const SIMILAR = { most: 10, within: 600_000 };
 /** A series that was quiet for so long is over. */
 const FINISHED = 360_000;
+/** A series that goes on is told of so often at least: the API server forgets events after an hour. */
+const REFRESH = 1_800_000;
 const MOST_KNOWN = 4_096;
 
 interface Bucket {
@@ -35,7 +37,7 @@ interface Bucket {
 export class EventRules {
   readonly #buckets = new Map<string, Bucket>();
   readonly #similar = new Map<string, { notes: Set<string>; since: number }>();
-  readonly #series = new Map<string, { count: number; last: number }>();
+  readonly #series = new Map<string, { count: number; last: number; toldAt: number }>();
 
   /** @param now milliseconds of any clock that goes on */
   rule(told: Told, now: number): Ruling {
@@ -44,13 +46,14 @@ export class EventRules {
     const id = [told.uid, told.type, told.reason, told.action, isCombined ? '' : note].join('\n');
     const series = this.#series.get(id);
     if (series === undefined || now - series.last > FINISHED) {
-      keep(this.#series, id, { count: 1, last: now });
+      keep(this.#series, id, { count: 1, last: now, toldAt: now });
       return { kind: 'create', id, note };
     }
-    keep(this.#series, id, { count: series.count + 1, last: now });
     // At the second, the fourth, the eighth time: a series costs few calls however long it is.
     const count = series.count + 1;
-    return (count & (count - 1)) === 0 ? { kind: 'count', id, count } : { kind: 'drop' };
+    const isTold = (count & (count - 1)) === 0 || now - series.toldAt >= REFRESH;
+    keep(this.#series, id, { count, last: now, toldAt: isTold ? now : series.toldAt });
+    return isTold ? { kind: 'count', id, count, note } : { kind: 'drop' };
   }
 
   #hasToken(uid: string, now: number): boolean {

@@ -76,6 +76,12 @@ export class EventRecorder {
       this.#refused = false;
       return true;
     } catch (error) {
+      if (isThere(error)) return true;
+      // The server forgot the event, or never had it: the series begins anew.
+      if (waiting.ruling.kind === 'count' && isMissing(error)) {
+        const { id, note } = waiting.ruling;
+        return this.#sendOnce({ ...waiting, ruling: { kind: 'create', id, note } });
+      }
       const isRefused = error instanceof KubeError && (error.status ?? 500) < 500 && error.status !== 429;
       if (isRefused) this.#tellRefused(error);
       return isRefused;
@@ -128,6 +134,15 @@ export class EventRecorder {
     if (this.#names.size > 4_096 && oldest !== undefined) this.#names.delete(oldest);
     return name;
   }
+}
+
+/** An attempt before this one had arrived. */
+function isThere(error: unknown): boolean {
+  return error instanceof KubeError && error.reason === 'AlreadyExists';
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 404;
 }
 
 function clipBytes(note: string): string {

@@ -130,17 +130,20 @@ export class Elector {
   }
 
   async #renew(lost: AbortController, end: AbortSignal): Promise<void> {
-    const { renewDeadline, retry } = this.#times;
     while (!end.aborted) {
-      await sleep(retry, end);
+      await sleep(Math.min(this.#times.retry, this.#left()), end);
       if (end.aborted) return;
-      const renewed = await this.#try(end);
-      const since = performance.now() - (this.#renewedAt ?? 0);
-      if (renewed || (since < renewDeadline && !this.#isTaken())) continue;
+      const renewed = await this.#try(end, this.#left());
+      if (renewed || (this.#left() > 0 && !this.#isTaken())) continue;
       this.#renewedAt = undefined;
       lost.abort(new Error('the lease was lost'));
       return;
     }
+  }
+
+  /** How long we go on if no renewal succeeds, in milliseconds; an attempt that hangs does not make it longer. */
+  #left(): number {
+    return Math.max(0, this.#times.renewDeadline - (performance.now() - (this.#renewedAt ?? -Infinity)));
   }
 
   #isTaken(): boolean {
@@ -149,9 +152,10 @@ export class Elector {
   }
 
   /** One attempt to have the lease, or to keep it. */
-  async #try(signal: AbortSignal): Promise<boolean> {
+  async #try(signal: AbortSignal, longest = Infinity): Promise<boolean> {
     const started = performance.now();
-    const until = AbortSignal.any([signal, AbortSignal.timeout(Math.round(this.#times.renewDeadline / 2))]);
+    const limit = Math.round(Math.min(this.#times.renewDeadline / 2, longest));
+    const until = AbortSignal.any([signal, AbortSignal.timeout(limit)]);
     try {
       await this.#look(until);
       const step = nextStep(this.#seen, this.#options.identity, performance.now());

@@ -92,8 +92,9 @@ export class KubeStatusWriter {
       return;
     }
     try {
-      this.#settle(key, await writeStatus(api, due.object, due.status, signal));
-      written('ok');
+      const result = await writeStatus(api, due.object, due.status, signal);
+      this.#settle(key, result);
+      if (result.kind === 'written') written('ok');
       if (this.#failure !== undefined) logger.info({}, 'statuses can be written again');
       this.#failure = undefined;
     } catch (error) {

@@ -21,6 +21,17 @@ describe('Events', () => {
     expect(kinds).toEqual(['create', 2, 'drop', 4, 'drop', 'drop', 'drop', 8, 'drop']);
   });
 
+  it('that go on and on are told of every half hour, for the server forgets them after one', () => {
+    const rules = new EventRules();
+    const rulings = Array.from({ length: 64 }, (_, index) => ({
+      index,
+      ruling: rules.rule(told(), index * 5.5 * MINUTE),
+    }));
+    const at = rulings.filter(({ ruling }) => ruling.kind !== 'drop').map(({ index }) => index * 5.5);
+    expect(Math.max(...at.slice(1).map((time, index) => time - (at[index] ?? 0)))).toBeLessThan(60);
+    expect(rulings.filter(({ ruling }) => ruling.kind === 'create')).toHaveLength(1);
+  });
+
   it('that come again after a long silence are new', () => {
     const rules = new EventRules();
     rules.rule(told(), 0);

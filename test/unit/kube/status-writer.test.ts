@@ -9,6 +9,7 @@ function open(answer: Answer) {
   const statuses = new Map<string, string>();
   const sent: string[] = [];
   const warnings: string[] = [];
+  const results: string[] = [];
   const api: KubeApi = {
     request: <T>(request: KubeRequest) => {
       const body = request.body as { metadata: { name: string }; status: string };
@@ -36,13 +37,13 @@ function open(answer: Answer) {
       return { object, status, isThere: status === 'there' };
     },
     logger: { warn: (_, message) => warnings.push(message), info: () => undefined },
-    written: () => undefined,
+    written: (result) => results.push(result),
   });
   const change = (key: string, status: string): void => {
     statuses.set(key, status);
     writer.changed(key);
   };
-  return { writer, change, sent, warnings };
+  return { writer, change, sent, warnings, results };
 }
 
 const patience = AbortSignal.timeout(20_000);
@@ -69,14 +70,18 @@ describe('A status', () => {
     expect(sent).toEqual(['a=one', 'a=three']);
   });
 
-  it.each([409, 500])('that is answered by %d is brought again', async (status) => {
+  it.each([
+    [409, ['ok']],
+    [500, ['failed', 'ok']],
+  ])('that is answered by %d is brought again, and counted as %j', async (status, counted) => {
     let refusals = 1;
-    const { writer, change, sent } = open(() =>
+    const { writer, change, sent, results } = open(() =>
       refusals-- > 0 ? Promise.reject(new KubeError('no', { status })) : written(),
     );
     change('a', 'one');
     await expect.poll(() => sent.length, { timeout: 10_000 }).toBe(2);
     await writer.flush(patience);
+    expect(results).toEqual(counted);
   });
 
   it('of an object that is gone is given up', async () => {
