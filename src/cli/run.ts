@@ -2,10 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
+import { KubeMetrics } from '../runtime/kube-metrics.ts';
 import { parseListen, serve } from '../runtime/server.ts';
 import { LOG_OPTIONS, openOutput } from './assembly.ts';
 import { controllerMetrics } from './daemon/metrics.ts';
-import { openTerm, TERM_OPTIONS } from './daemon/term.ts';
+import { openTerm, sourceOf, type Term, TERM_OPTIONS } from './daemon/term.ts';
+import { leaseName } from './operator/kubernetes-home.ts';
 
 export const RUN_OPTIONS = [
   ...TERM_OPTIONS,
@@ -22,7 +24,16 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
   const { logger } = output;
   const metrics = controllerMetrics();
   const identity = `${env['POD_NAME'] ?? hostname()}_${randomBytes(8).toString('hex')}`;
-  const open = () => openTerm({ config, env, output, metrics, identity });
+  const kube =
+    sourceOf(config, env) === 'kubernetes'
+      ? new KubeMetrics({
+          metrics: metrics.all,
+          lease: leaseName(config.installation),
+          depth: () => term.gauges.depth(),
+          isLeader: () => term.leads(),
+        })
+      : undefined;
+  const open = (): Promise<Term> => openTerm({ config, env, output, metrics, kube, identity });
   let term = await open();
   metrics.gauges({
     depth: () => term.gauges.depth(),

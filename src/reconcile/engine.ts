@@ -301,7 +301,7 @@ export class Engine {
     const { observer } = this.#options;
     const ready = status.conditions?.find((condition) => condition.type === 'Ready');
     const reason = (ready?.reason ?? 'Progressing') as Reason;
-    observer.reconciled(ready?.status === 'True' ? 'ready' : severity(reason), seconds);
+    observer.reconciled(promotion, ready?.status === 'True' ? 'ready' : severity(reason), seconds);
     const applied = finding.kind === 'Planned' ? (finding.attempt?.applied ?? []) : [];
     if (applied.length > 0) this.#wakeRivals(promotion);
     for (const action of applied) observer.applied(action.kind, action.cause);

@@ -111,6 +111,6 @@ export interface Observer {
   warn(fields: object, message: string): void;
   /** What happened to a promotion, for people. */
   event(promotion: Promotion, event: Event): void;
-  reconciled(result: 'ready' | 'waiting' | 'stalled', seconds: number): void;
+  reconciled(promotion: Promotion, result: 'ready' | 'waiting' | 'stalled', seconds: number): void;
   applied(kind: Action['kind'], cause: Action['cause']): void;
 }

@@ -13,8 +13,6 @@ export interface ReconciledObject {
 
 export interface KubeMetricsOptions {
   readonly metrics: Metrics;
-  /** Of the API server, with its port. */
-  readonly host: string;
   /** Name of the Lease. */
   readonly lease: string;
   /** How many keys wait. */
@@ -31,7 +29,6 @@ const QUEUE_BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100
 const FLUX_BUCKETS = Array.from({ length: 10 }, (_, step) => 0.01 * 180_000 ** (step / 9));
 
 export class KubeMetrics {
-  readonly #host: string;
   readonly #results: Counter;
   readonly #errors: Counter;
   readonly #time: Histogram;
@@ -42,8 +39,7 @@ export class KubeMetrics {
   readonly #worked: Histogram;
   readonly #requests: Counter;
 
-  constructor({ metrics, host, lease, depth, isLeader }: KubeMetricsOptions) {
-    this.#host = host;
+  constructor({ metrics, lease, depth, isLeader }: KubeMetricsOptions) {
     this.#results = metrics.counter(
       'controller_runtime_reconcile_total',
       'Reconciliations, by their result',
@@ -119,8 +115,11 @@ export class KubeMetrics {
     this.#waited.observe({ name: CONTROLLER }, waitedSeconds);
   }
 
-  /** @param code the HTTP status, or `error` when there was no answer, which client-go calls `<error>` */
-  requested(method: string, code: string): void {
-    this.#requests.inc({ code: code === 'error' ? '<error>' : code, method, host: this.#host });
+  /**
+   * @param host of the API server, with its port
+   * @param code the HTTP status, or `error` when there was no answer, which client-go calls `<error>`
+   */
+  requested(host: string, method: string, code: string): void {
+    this.#requests.inc({ code: code === 'error' ? '<error>' : code, method, host });
   }
 }

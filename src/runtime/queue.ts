@@ -12,12 +12,22 @@ export interface WorkQueueOptions {
   readonly laneOf: (key: string) => string;
   /** How many keys of one lane run at once. */
   readonly width: number;
+  readonly observer?: QueueObserver | undefined;
+}
+
+export interface QueueObserver {
+  added(): void;
+  retried(): void;
+  /** A key runs that waited for so many seconds. */
+  taken(seconds: number): void;
 }
 
 export class WorkQueue {
   readonly #laneOf: (key: string) => string;
   readonly #lanes: Lanes;
-  readonly #ready = new Set<string>();
+  readonly #observer: QueueObserver | undefined;
+  /** With the time since when each waits, in milliseconds. */
+  readonly #ready = new Map<string, number>();
   /** With the lane that each runs in. */
   readonly #running = new Map<string, string>();
   readonly #again = new Set<string>();
@@ -27,8 +37,9 @@ export class WorkQueue {
   #takers: ((key: string | undefined) => void)[] = [];
   #closed = false;
 
-  constructor({ laneOf, width }: WorkQueueOptions) {
+  constructor({ laneOf, width, observer }: WorkQueueOptions) {
     this.#laneOf = laneOf;
+    this.#observer = observer;
     this.#lanes = new Lanes(width);
   }
 
@@ -41,7 +52,8 @@ export class WorkQueue {
       return;
     }
     if (this.#ready.has(key)) return;
-    this.#ready.add(key);
+    this.#ready.set(key, performance.now());
+    this.#observer?.added();
     this.#lanes.add(key, this.#laneOf(key));
     this.#serve();
   }
@@ -62,6 +74,7 @@ export class WorkQueue {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     const delay = backoff(failures, RETRY);
+    this.#observer?.retried();
     this.addAfter(key, delay);
     return delay;
   }
@@ -122,7 +135,9 @@ export class WorkQueue {
     while (this.#takers.length > 0) {
       const next = this.#lanes.next();
       if (next === undefined) return;
+      const since = this.#ready.get(next.key) ?? performance.now();
       this.#ready.delete(next.key);
+      this.#observer?.taken((performance.now() - since) / 1_000);
       this.#running.set(next.key, next.lane);
       this.#takers.shift()?.(next.key);
     }

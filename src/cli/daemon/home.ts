@@ -28,8 +28,8 @@ export interface Home extends Pick<EngineOptions, 'uidOf' | 'allowEmpty' | 'fenc
   readonly restore: (signal: AbortSignal) => Promise<Remembered>;
   /** Where registries come by their secrets and namespaces by their labels; undefined for those of the options. */
   readonly access: RegistryAccess | undefined;
-  /** Told of what happens to promotions, beside the log. */
-  readonly event?: Observer['event'];
+  /** Told of what happens to promotions, beside the log and the metrics. */
+  readonly observer?: Partial<Pick<Observer, 'event' | 'reconciled'>>;
   /** Where statuses go; undefined where they are only shown. */
   sink(inside: Inside): StatusSink | undefined;
   /** Runs the work while this process may do it, until the signal aborts. */

@@ -29,6 +29,8 @@ export interface Gauges {
 }
 
 export interface ControllerMetrics {
+  /** Where others count beside it. */
+  readonly all: Metrics;
   readonly observer: Pick<Observer, 'reconciled' | 'applied'>;
   readonly registry: ClientObserver;
   polled(result: 'changed' | 'unchanged' | 'failed', seconds: number): void;
@@ -74,8 +76,9 @@ export function controllerMetrics(): ControllerMetrics {
     result: HINT_RESULTS,
   });
   return {
+    all: metrics,
     observer: {
-      reconciled: (result, seconds) => {
+      reconciled: (_promotion, result, seconds) => {
         passes.inc({ result });
         passTime.observe(seconds);
       },
@@ -117,10 +120,18 @@ function registerGauges(metrics: Metrics, { depth, promotions, registries }: Gau
   );
 }
 
-/** `tell` is told of events beside the log. */
-export function observerFor(metrics: ControllerMetrics, logger: Logger, tell?: Observer['event']): Observer {
+/** `home` is told beside the log and the metrics. */
+export function observerFor(
+  metrics: ControllerMetrics,
+  logger: Logger,
+  home: Partial<Pick<Observer, 'event' | 'reconciled'>>,
+): Observer {
   return {
     ...metrics.observer,
+    reconciled: (...told) => {
+      metrics.observer.reconciled(...told);
+      home.reconciled?.(...told);
+    },
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     event: (promotion, event) => {
@@ -128,7 +139,7 @@ export function observerFor(metrics: ControllerMetrics, logger: Logger, tell?: O
       const fields = { promotion: promotion.key, reason, detail };
       if (type === 'Warning') logger.warn(fields, 'event');
       else logger.info(fields, 'event');
-      tell?.(promotion, event);
+      home.event?.(promotion, event);
     },
   };
 }

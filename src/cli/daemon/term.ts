@@ -8,6 +8,7 @@ import { Engine } from '../../reconcile/engine.ts';
 import { WorkQueue } from '../../runtime/queue.ts';
 import type { Scrubber } from '../../runtime/secrets.ts';
 import { text, type Routes } from '../../runtime/server.ts';
+import type { KubeMetrics } from '../../runtime/kube-metrics.ts';
 import { sleep } from '../../runtime/time.ts';
 import type { RegistryDirectory } from '../../adapters/mlflow/directory.ts';
 import { SecretFolder } from '../../adapters/secrets/folder.ts';
@@ -39,6 +40,8 @@ export interface TermOptions {
   readonly env: Environment;
   readonly output: Output;
   readonly metrics: ControllerMetrics;
+  /** In a cluster. */
+  readonly kube: KubeMetrics | undefined;
   /** Of this process, the same in all its terms. */
   readonly identity: string;
 }
@@ -47,19 +50,27 @@ export interface Term {
   /** Of the source. */
   readonly description: string;
   readonly gauges: Gauges;
+  /** Whether it may write to registries now. */
+  readonly leads: () => boolean;
   routes(): Routes;
   /** Works, as long as it may, until the signal aborts. */
   lead(stop: AbortSignal): Promise<Ending>;
 }
 
 /** @throws ConfigError, and Error with a sentence when it cannot begin */
-export async function openTerm({ config, env, output, metrics, identity }: TermOptions): Promise<Term> {
+export async function openTerm({ config, env, output, metrics, kube, identity }: TermOptions): Promise<Term> {
   const { logger, scrubber } = output;
   // Each registry has workers of its own, so that a sick one never slows another.
-  const queue = new WorkQueue({ laneOf: (key) => engine.addressOf(key) ?? '', width: config.workers });
+  const queue = new WorkQueue({
+    laneOf: (key) => engine.addressOf(key) ?? '',
+    width: config.workers,
+    observer: kube,
+  });
   const kind = sourceOf(config, env);
   const cluster =
-    kind === 'kubernetes' ? await openKubernetesHome(config, { env, scrubber, logger, identity }) : undefined;
+    kind === 'kubernetes'
+      ? await openKubernetesHome(config, { env, scrubber, logger, identity, metrics: kube })
+      : undefined;
   // The engine, the directory and the status writer know of each other only through these calls.
   const [home, directory] = together<Home, RegistryDirectory, void>(
     () => cluster ?? openFileHome(kind === 'git' ? 'git' : 'folder', config, scrubber, logger),
@@ -87,7 +98,7 @@ export async function openTerm({ config, env, output, metrics, identity }: TermO
     allowEmpty: home.allowEmpty,
     uidOf: home.uidOf,
     registries: directory,
-    observer: observerFor(metrics, logger, home.event),
+    observer: observerFor(metrics, logger, home.observer ?? {}),
     wake: (key) => queue.add(key),
     onStatus: (key) => statusWriter?.changed(key),
     fence: home.fence,
@@ -140,6 +151,7 @@ export async function openTerm({ config, env, output, metrics, identity }: TermO
           lastFull: health.lastFull,
         })),
     },
+    leads: () => home.fence(),
     routes: () => ({ ...fixed, ...hooks.routes() }),
     async lead(stop) {
       stop.addEventListener('abort', () => ending.abort(), { once: true });
@@ -153,7 +165,10 @@ export async function openTerm({ config, env, output, metrics, identity }: TermO
 }
 
 /** @throws ConfigError when nothing says where manifests come from */
-function sourceOf(config: TermConfig, env: Environment): 'kubernetes' | 'git' | 'folder' {
+export function sourceOf(
+  config: Pick<TermConfig, 'source' | 'git-url'>,
+  env: Environment,
+): 'kubernetes' | 'git' | 'folder' {
   if (config.source !== undefined) return config.source;
   if (config['git-url'] !== undefined) return 'git';
   if (isInCluster(env)) return 'kubernetes';

@@ -5,6 +5,7 @@ import { Elector } from '../../adapters/kube/lease.ts';
 import { Secrets } from '../../adapters/kube/secrets.ts';
 import { KubeTransport } from '../../adapters/kube/transport.ts';
 import type { Config, Environment, OptionName } from '../../config.ts';
+import type { KubeMetrics } from '../../runtime/kube-metrics.ts';
 import { SourceError } from '../../reconcile/ports.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Scrubber } from '../../runtime/secrets.ts';
@@ -33,11 +34,17 @@ export interface KubernetesHomeOptions {
   readonly logger: Logger;
   /** Of this process. */
   readonly identity: string;
+  readonly metrics: KubeMetrics | undefined;
 }
 
 /** Watches say what is new; a look beside them costs nothing and finds nothing. */
 const POLL_INTERVAL = 10 * 60_000;
 const FLUSH = 5_000;
+
+/** What a Lease of this installation is called. */
+export function leaseName(installation: string): string {
+  return `modelpromotion-${installation.toLowerCase().replaceAll('_', '-')}`;
+}
 
 export function isInCluster(env: Environment): boolean {
   return (env['KUBERNETES_SERVICE_HOST'] ?? '') !== '';
@@ -46,12 +53,14 @@ export function isInCluster(env: Environment): boolean {
 /** @throws Error that says what to do when the API server's address or our credentials cannot be told */
 export async function openKubernetesHome(
   config: KubernetesConfig,
-  { env, scrubber, logger, identity }: KubernetesHomeOptions,
+  { env, scrubber, logger, identity, metrics }: KubernetesHomeOptions,
 ): Promise<Home> {
   const learn = (secret: string): void => scrubber.add(secret);
   const file = isInCluster(env) && config.kubeconfig === undefined ? undefined : config.kubeconfig;
   const cluster = await Cluster.open({ file, context: config.context }, learn);
-  const api = new KubeTransport({ cluster });
+  const { host } = new URL(cluster.server);
+  const observer = { requested: (method: string, code: string) => metrics?.requested(host, method, code) };
+  const api = new KubeTransport({ cluster, observer });
   const namespace = config['watch-namespace'];
   const watches = new Watches(api, namespace, logger);
   const secrets = new Secrets({ api, learn });
@@ -59,7 +68,7 @@ export async function openKubernetesHome(
   const elector = new Elector({
     api,
     namespace: config['lease-namespace'] ?? env['POD_NAMESPACE'] ?? cluster.namespace ?? 'default',
-    name: `modelpromotion-${config.installation.toLowerCase().replaceAll('_', '-')}`,
+    name: leaseName(config.installation),
     identity,
     duration: config['lease-duration'],
     logger,
@@ -78,16 +87,24 @@ export async function openKubernetesHome(
     fence: () => elector.fence(),
     prepare: (promotion, signal) =>
       keepFinalizer(api, promotion, watches.promotions.get(promotion.key), signal),
-    event: ({ key }, { type, reason, message }) => {
-      const served = watches.promotions.get(key);
-      if (served !== undefined)
-        events.tell(refOf(served), { type, reason, action: 'Reconcile', note: scrubber.scrub(message) });
+    observer: {
+      event: ({ key }, { type, reason, message }) => {
+        const served = watches.promotions.get(key);
+        if (served !== undefined)
+          events.tell(refOf(served), { type, reason, action: 'Reconcile', note: scrubber.scrub(message) });
+      },
+      reconciled: (promotion, result, seconds) =>
+        metrics?.reconciled(asObject(promotion), RESULTS[result], seconds),
     },
     restore: async () => {
       checkSynced(watches);
       return rememberedFrom(watches.promotions.values(), FINALIZER);
     },
     sink: (inside) => {
+      watches.promotions.onChange((key, _, after) => {
+        const [space = '', name = ''] = key.split('/');
+        if (after === undefined) metrics?.forget(asObject({ namespace: space, name }));
+      });
       watches.onNews(() => {
         source.changed();
         inside.pollNow();
@@ -111,6 +128,13 @@ export async function openKubernetesHome(
       }
     },
   };
+}
+
+/** As controller-runtime would tell them. */
+const RESULTS = { ready: 'success', waiting: 'requeue_after', stalled: 'error' } as const;
+
+function asObject({ namespace, name }: { readonly namespace: string; readonly name: string }) {
+  return { kind: 'ModelPromotion', namespace, name };
 }
 
 /** @throws SourceError until everything was listed */

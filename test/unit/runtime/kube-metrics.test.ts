@@ -8,7 +8,6 @@ function opened() {
   const state = { depth: 0, isLeader: false };
   const kube = new KubeMetrics({
     metrics,
-    host: '10.0.0.1:443',
     lease: 'modelpromotion-default',
     depth: () => state.depth,
     isLeader: () => state.isLeader,
@@ -67,8 +66,8 @@ describe('The metrics of the operator', () => {
     kube.added();
     kube.retried();
     kube.taken(0.25);
-    kube.requested('GET', '200');
-    kube.requested('PATCH', 'error');
+    kube.requested('10.0.0.1:443', 'GET', '200');
+    kube.requested('10.0.0.1:443', 'PATCH', 'error');
     expect(await lines()).toEqual(
       expect.arrayContaining([
         'workqueue_depth{name="modelpromotion"} 3',
