@@ -1,6 +1,7 @@
 /** What no healthy API server sends: a small server that does. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import { createSecureServer, type Http2ServerResponse } from 'node:http2';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-type Answer = (response: Http2ServerResponse, url: URL) => unknown;
+type Answer = (response: Pick<Http2ServerResponse, 'writeHead' | 'write' | 'end'>) => unknown;
 
 interface Odd extends AsyncDisposable {
   readonly api: KubeTransport;
@@ -32,15 +33,21 @@ interface Odd extends AsyncDisposable {
 }
 
 /** @param answers those to the first requests, in their order; the last one answers all that follow */
-async function serve(answers: readonly Answer[], http1 = false): Promise<Odd> {
+async function serve(answers: readonly Answer[], protocol: 'h2' | 'http/1.1' = 'h2'): Promise<Odd> {
   const seen: string[] = [];
-  const answer = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
+  const answer = (
+    { method, url }: { method?: string; url?: string },
+    response: Pick<Http2ServerResponse, 'writeHead' | 'write' | 'end'>,
+  ): void => {
     const index = Math.min(seen.length, answers.length - 1);
-    seen.push(`${request.method} ${request.url}`);
-    answers[index]?.(response, new URL(request.url, 'https://odd'));
+    seen.push(`${method} ${url}`);
+    answers[index]?.(response);
   };
-  const options = { cert: tls.cert, key: tls.key, allowHTTP1: true };
-  const server = createSecureServer({ ...options, ...(http1 && { ALPNProtocols: ['http/1.1'] }) }, answer);
+  const { cert, key } = tls;
+  const server =
+    protocol === 'h2'
+      ? createSecureServer({ cert, key }, answer)
+      : createServer({ cert, key }, answer as never);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const cluster = {
     server: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -181,7 +188,7 @@ describe('A watch', () => {
   });
 
   it('keeps no call waiting where the server speaks HTTP/1.1 only', async () => {
-    await using odd = await serve([watch(line('ADDED', object('a', '1'))), page([])], true);
+    await using odd = await serve([watch(line('ADDED', object('a', '1'))), page([])], 'http/1.1');
     const end = new AbortController();
     const lines = odd.api.watch({ path: PATH }, end.signal);
     await lines.next();
