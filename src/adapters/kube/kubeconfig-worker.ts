@@ -3,6 +3,10 @@ import type { RequestOptions } from 'node:https';
 import { parentPort, workerData } from 'node:worker_threads';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { KubeconfigRequest, KubeconfigResult, Login } from './kubeconfig.ts';
+import { kubeconfigFiles, tokenFileOf } from './token-file.ts';
+
+/** The context that the library makes up where it finds nothing, of a server at localhost:8080. */
+const MADE_UP = 'loaded-context';
 
 const result = await read(workerData as KubeconfigRequest);
 // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
@@ -12,7 +16,7 @@ async function read({ file, context }: KubeconfigRequest): Promise<KubeconfigRes
   try {
     return { kind: 'login', login: await login(file, context) };
   } catch (error) {
-    return { kind: 'mistake', message: error instanceof Error ? error.message : String(error) };
+    return { kind: 'mistake', message: inWords(error) };
   }
 }
 
@@ -20,6 +24,8 @@ async function login(file: string | undefined, context: string | undefined): Pro
   const config = new KubeConfig();
   if (file === undefined) config.loadFromDefault();
   else config.loadFromFile(file);
+  if (file === undefined && config.getCurrentContext() === MADE_UP)
+    throw new Error('there is none in $KUBECONFIG or at ~/.kube/config, and no service account of a pod');
   if (context !== undefined) setContext(config, context);
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error('no context is chosen; name one with --context');
@@ -27,6 +33,8 @@ async function login(file: string | undefined, context: string | undefined): Pro
   await config.applyToHTTPSOptions(options);
   const user = config.getCurrentUser();
   const name = config.getCurrentContext();
+  const files = kubeconfigFiles(file, process.env['KUBECONFIG']);
+  const given = user === null ? undefined : tokenFileOf(user.name, files);
   return {
     server: cluster.server,
     name,
@@ -39,7 +47,7 @@ async function login(file: string | undefined, context: string | undefined): Pro
       insecure: options.rejectUnauthorized === false,
     },
     authorization: authorizationOf(options),
-    tokenFile: user?.authProvider?.config?.tokenFile as string | undefined,
+    tokenFile: (user?.authProvider?.config?.tokenFile as string | undefined) ?? (await given),
   };
 }
 
@@ -61,4 +69,12 @@ function authorizationOf({ auth, headers }: RequestOptions): string | undefined 
 function text(pem: RequestOptions['ca'] | RequestOptions['key']): string | undefined {
   if (pem === undefined) return undefined;
   return [pem].flat().map(String).join('\n');
+}
+
+function inWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' && syscall?.startsWith('spawn'))
+    return `it logs in with the program ${path}, which is not there; install it`;
+  return error.message;
 }

@@ -127,6 +127,6 @@ function inWorker(request: KubeconfigRequest): Promise<KubeconfigResult> {
 }
 
 function explain(message: string, { file }: KubeconfigRequest): string {
-  const where = file === undefined ? 'no kubeconfig can be used' : `the kubeconfig ${file} cannot be used`;
-  return `${where}: ${message}; name one with --kubeconfig, or run in a cluster with a service account`;
+  if (file !== undefined) return `the kubeconfig ${file} cannot be used: ${message}`;
+  return `no kubeconfig can be used: ${message}; name one with --kubeconfig, or run in a cluster with a service account`;
 }

@@ -31,6 +31,8 @@ const RETRY = { base: 800, max: 30_000 };
 const PAGE = 500;
 /** Seconds after which the server ends a watch, at random so that many do not come at once. */
 const WATCH = { least: 290, most: 580 };
+/** Milliseconds; a server ends no watch of its own accord that soon. */
+const SHORTEST = 1_000;
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 interface Item<T> {
@@ -76,8 +78,11 @@ export class Reflector<T> {
       const until = AbortSignal.any([signal, this.#interrupt.signal]);
       try {
         if (this.#from === undefined && !this.#streams) await this.#list(until);
+        const started = performance.now();
         await this.#watch(until);
-        failures = 0;
+        // One that ends as soon as it begins would be asked for without a pause.
+        if (performance.now() - started > SHORTEST) failures = 0;
+        else await sleep(backoff(failures++, this.#options.retry ?? RETRY), until);
       } catch (error) {
         if (signal.aborted) return;
         if (this.#interrupt.signal.aborted) {

@@ -1,8 +1,10 @@
 /** The one door to the API server: one connection for everything, with deadlines, patience and fresh credentials. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Client, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { backoff } from '../../runtime/time.ts';
 import { type KubeApi, KubeError, type KubeRequest, type WatchLine } from './api.ts';
+import { jsonBody } from './body.ts';
+import { Connection } from './connection.ts';
 import { describeRequest, refusal } from './explain.ts';
 import type { Cluster } from './kubeconfig.ts';
 import { jsonLines } from './lines.ts';
@@ -19,9 +21,6 @@ export interface KubeTransportOptions {
 
 const DEADLINE = 30_000;
 const RETRY = { base: 200, max: 5_000 };
-/** A page of 500 objects takes some MiB. */
-const LARGEST_ANSWER = 128 * 1024 * 1024;
-const STREAMS = 250;
 const CONTENT_TYPES = {
   apply: 'application/apply-patch+yaml',
   merge: 'application/merge-patch+json',
@@ -34,11 +33,12 @@ type Retry = { readonly after: number } | undefined;
 export class KubeTransport implements KubeApi {
   readonly #cluster: KubeTransportOptions['cluster'];
   readonly #observer: TransportObserver | undefined;
-  #client: Client | undefined;
+  readonly #connection: Connection;
 
   constructor({ cluster, observer }: KubeTransportOptions) {
     this.#cluster = cluster;
     this.#observer = observer;
+    this.#connection = new Connection(cluster, DEADLINE);
   }
 
   async request<T = unknown>(request: KubeRequest, signal: AbortSignal): Promise<T> {
@@ -60,27 +60,32 @@ export class KubeTransport implements KubeApi {
 
   async *watch(request: Pick<KubeRequest, 'path' | 'query'>, signal: AbortSignal): AsyncGenerator<WatchLine> {
     const get: KubeRequest = { ...request, query: { ...request.query, watch: true }, method: 'GET' };
+    const connection = this.#connection.current();
     try {
       const answer = await this.#exchange(get, signal);
       if (answer.statusCode !== 200) throw await refused(get, answer);
       yield* jsonLines(answer.body) as AsyncGenerator<WatchLine>;
     } catch (error) {
-      // It may be dead without a sign: the next call does not depend on this connection.
-      if (this.#client !== undefined) this.#drop(this.#client);
+      if (isBroken(error)) this.#connection.giveUp(connection);
       signal.throwIfAborted();
       throw this.#inWords(error, get, false);
     }
   }
 
-  async close(): Promise<void> {
-    await this.#client?.destroy();
-    this.#client = undefined;
+  close(): Promise<void> {
+    return this.#connection.close();
   }
 
   async #send(request: KubeRequest, signal: AbortSignal): Promise<unknown> {
-    const answer = await this.#exchange(request, signal);
-    if (answer.statusCode >= 300) throw await refused(request, answer);
-    return answer.body.json();
+    const connection = this.#connection.current();
+    try {
+      const answer = await this.#exchange(request, signal);
+      if (answer.statusCode >= 300) throw await refused(request, answer);
+      return await jsonBody(answer.body);
+    } catch (error) {
+      if (isBroken(error)) this.#connection.giveUp(connection);
+      throw error;
+    }
   }
 
   /** With the credentials that are at hand, and once more with fresh ones where those are refused. */
@@ -99,9 +104,8 @@ export class KubeTransport implements KubeApi {
     const started = performance.now();
     const told = (code: string): void =>
       this.#observer?.requested(method, code, (performance.now() - started) / 1_000);
-    const client = this.#connection();
     try {
-      const answer = await client.request({
+      const answer = await this.#connection.request({
         method,
         path: `${new URL(this.#cluster.server).pathname.replace(/\/$/, '')}${path}${queryOf(query)}`,
         headers: {
@@ -119,51 +123,29 @@ export class KubeTransport implements KubeApi {
       return answer;
     } catch (error) {
       told('error');
-      // Whatever went wrong, the next call does not depend on this connection.
-      this.#drop(client);
       throw error;
     }
   }
 
-  #connection(): Client {
-    this.#client ??= connect(this.#cluster);
-    return this.#client;
-  }
-
-  #drop(client: Client): void {
-    if (this.#client === client) this.#client = undefined;
-    void client.close().catch(() => undefined);
-  }
-
   #inWords(error: unknown, request: KubeRequest, late: boolean): unknown {
-    if (error instanceof KubeError) return error;
+    if (error instanceof KubeError)
+      return error.status === undefined
+        ? new KubeError(`cannot ${describeRequest(request)}: ${error.message}`, {}, { cause: error })
+        : error;
     const { server } = this.#cluster;
     const why = late ? `${server} did not answer in time` : `${server} cannot be reached (${codeOf(error)})`;
     return new KubeError(`cannot ${describeRequest(request)}: ${why}`, {}, { cause: error });
   }
 }
 
-function connect({ server, tls }: KubeTransportOptions['cluster']): Client {
-  const { ca, cert, key, servername, insecure } = tls;
-  return new Client(new URL(server).origin, {
-    allowH2: true,
-    maxConcurrentStreams: STREAMS,
-    pipelining: STREAMS,
-    maxResponseSize: LARGEST_ANSWER,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: {
-      timeout: 10_000,
-      ...(ca !== undefined && { ca }),
-      ...(cert !== undefined && key !== undefined && { cert, key }),
-      ...(servername !== undefined && { servername }),
-      ...(insecure && { rejectUnauthorized: false }),
-    },
-  });
+/** Whether something is wrong with the connection: not when the server refused, nor when the caller wants no more. */
+function isBroken(error: unknown): boolean {
+  if (error instanceof KubeError) return error.status === undefined;
+  return !(error instanceof Error && error.name === 'AbortError');
 }
 
 async function refused(request: KubeRequest, answer: Dispatcher.ResponseData): Promise<KubeError> {
-  const body = await answer.body.json().catch(() => undefined);
+  const body = await jsonBody(answer.body).catch(() => undefined);
   const seconds = Number(answer.headers['retry-after']);
   const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
   return refusal(request, { status: answer.statusCode, body, retryAfterMs });
@@ -175,8 +157,8 @@ const MOST_ATTEMPTS = 6;
 function retryOf(error: unknown, { method }: KubeRequest, attempt: number): Retry {
   if (attempt + 1 >= MOST_ATTEMPTS) return undefined;
   const after = backoff(attempt, RETRY);
-  if (error instanceof KubeError) {
-    const { status = 0, retryAfterMs = 0 } = error;
+  if (error instanceof KubeError && error.status !== undefined) {
+    const { status, retryAfterMs = 0 } = error;
     const isWaiting = status === 429 || (method === 'GET' && status >= 500);
     return isWaiting ? { after: Math.max(after, Math.min(retryAfterMs, RETRY.max)) } : undefined;
   }
