@@ -114,6 +114,12 @@ export const OPTIONS = {
     value: 'FILE',
     help: 'YAML file that gives namespaces their labels (NAMESPACE: {KEY: VALUE}), for access to registries of other namespaces',
   },
+  'registry-allow': {
+    type: 'text',
+    value: 'ORIGINS',
+    help: 'where declared registries may be, such as https://*.example.com, with commas between; nothing is sent anywhere else',
+    defaultHelp: 'anywhere',
+  },
   'hook-secret': {
     type: 'text',
     value: 'NAME',

@@ -20,6 +20,7 @@ export const REGISTRY_OPTIONS = [
   'registry-uri',
   'secrets-dir',
   'namespace-labels',
+  'registry-allow',
   'installation',
 ] as const satisfies readonly OptionName[];
 
@@ -64,6 +65,7 @@ export function openRegistries(assembly: RegistryAssembly): RegistryDirectory {
     operator,
     operatorLimits: { sweepInterval, concurrency: OPERATOR_CONCURRENCY },
     ...access,
+    allowed: (config['registry-allow'] ?? '').split(',').filter((pattern) => pattern !== ''),
     proxy: ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'].some(
       (name) => (env[name] ?? '') !== '',
     ),

@@ -37,6 +37,8 @@ export interface DirectoryOptions {
   readonly operatorLimits: { readonly sweepInterval: number; readonly concurrency: number };
   readonly readSecret: SecretReader;
   readonly labelsOf: (namespace: string) => Readonly<Record<string, string>> | undefined;
+  /** Where a declared registry may be: origins, in which `*` stands for any characters. Anywhere when there are none. */
+  readonly allowed?: readonly string[];
   readonly proxy: boolean;
   /** Names of the models of a registry that promotions manage now. */
   readonly managed: (address: string) => ReadonlySet<string>;
@@ -57,6 +59,8 @@ export interface Listed {
   readonly address: string;
   readonly registry: MlflowRegistry;
   readonly entry: RegistryEntry | undefined;
+  /** Why nothing is ever sent to it; undefined where it may be used. */
+  readonly refusal?: string | undefined;
   /** Milliseconds. */
   readonly sweepInterval: number;
 }
@@ -100,7 +104,10 @@ export class RegistryDirectory implements Registries {
   resolve(reference: RegistryReference): ResolvedRegistry {
     const listed = this.#find(reference.registry);
     if (listed === undefined) return refuse(reference, 'RegistryNotFound');
-    const { entry } = listed;
+    const { entry, refusal } = listed;
+    if (refusal !== undefined && reference.namespace === entry?.document.metadata.namespace)
+      return { kind: 'refused', reason: 'NotAllowed', message: refusal };
+    if (refusal !== undefined) return refuse(reference, 'NotAllowed');
     if (entry !== undefined && !isAllowed(entry.document, reference, this.#options.labelsOf)) {
       return refuse(reference, 'NotAllowed');
     }
@@ -176,12 +183,21 @@ export class RegistryDirectory implements Registries {
       observer: observe(key),
       webhook: this.#webhookOf(key, entry.document, sweepInterval),
     });
-    return { key, uri, address, registry, entry, sweepInterval };
+    return { key, uri, address, registry, entry, sweepInterval, refusal: this.#refusalOf(key, uri) };
+  }
+
+  #refusalOf(key: string, uri: string): string | undefined {
+    const { allowed = [] } = this.#options;
+    const { origin } = new URL(uri);
+    if (allowed.length === 0 || allowed.some((pattern) => matches(pattern, origin))) return undefined;
+    return `registry ${key} is at ${origin}, where --registry-allow lets nobody go`;
   }
 
   /** The registries whose declaration asks for a webhook. */
   withWebhook(): Listed[] {
-    return this.list().filter(({ entry }) => entry?.document.spec.webhook !== undefined);
+    return this.list().filter(
+      ({ entry, refusal }) => refusal === undefined && entry?.document.spec.webhook !== undefined,
+    );
   }
 
   /**

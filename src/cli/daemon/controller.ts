@@ -238,16 +238,18 @@ export class Controller {
     const keys = await engine.accept(listing);
     for (const key of this.#remembered) this.#options.statusWriter?.changed(key);
     this.#remembered = [];
-    this.#followRegistries(directory.list());
+    const [refused, usable] = split(directory.list(), ({ refusal }) => refusal !== undefined);
+    this.#followRegistries(usable);
+    for (const { key } of refused) this.#options.statusWriter?.swept?.(key);
     const unswept = this.#unsweptAddresses();
     for (const key of keys) if (!unswept.has(engine.addressOf(key) ?? '')) queue.add(key);
   }
 
   /** Promotions of a registry that was never looked at wait for its first sweep, which serves them all. */
   #unsweptAddresses(): ReadonlySet<string> {
-    const unswept = this.#options.directory.list().filter(({ registry }) => {
+    const unswept = this.#options.directory.list().filter(({ registry, refusal }) => {
       const { lastSweep, failure } = registry.health;
-      return lastSweep === undefined && failure === undefined;
+      return refusal === undefined && lastSweep === undefined && failure === undefined;
     });
     return new Set(unswept.map(({ address }) => address));
   }
@@ -368,4 +370,8 @@ export class Controller {
     if (next.kind === 'Now') queue.add(key);
     else if (next.kind === 'After') queue.addAfter(key, jitter(next.ms));
   }
+}
+
+function split<T>(all: readonly T[], is: (one: T) => boolean): [those: T[], others: T[]] {
+  return [all.filter(is), all.filter((one) => !is(one))];
 }

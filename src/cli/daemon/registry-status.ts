@@ -55,7 +55,8 @@ export function registryDocument(
 
 type State = Pick<Condition, 'status' | 'message'> & { readonly reason: Reason };
 
-function readyState({ registry }: Listed): State {
+function readyState({ registry, refusal }: Listed): State {
+  if (refusal !== undefined) return { status: 'False', reason: 'NotAllowed', message: refusal };
   const { failure, capabilities, connections } = registry.health;
   if (failure !== undefined) return { status: 'False', reason: failure.reason, message: failure.message };
   if (capabilities === undefined) return UNSEEN;

@@ -22,13 +22,19 @@ function directoryOf(
   {
     operator,
     labels = {},
-  }: { operator?: EnvironmentRegistry; labels?: Record<string, Record<string, string>> } = {},
+    allowed = [],
+  }: {
+    operator?: EnvironmentRegistry;
+    labels?: Record<string, Record<string, string>>;
+    allowed?: readonly string[];
+  } = {},
 ) {
   const directory = new RegistryDirectory({
     operator,
     operatorLimits: { sweepInterval: 60_000, concurrency: 4 },
     readSecret: () => Promise.reject(new Error('there are no secrets here')),
     labelsOf: (namespace) => labels[namespace],
+    allowed,
     proxy: false,
     managed: () => new Set(),
     observe: () => ({ requested: () => undefined }),
@@ -270,5 +276,34 @@ describe('the credentials of a declared registry', () => {
       reason: 'AccessDenied',
       message: expect.stringMatching(words),
     });
+  });
+});
+
+describe('Where registries may be', () => {
+  const reference = { registry: 'ml/mlflow', namespace: 'ml', model: 'churn' };
+
+  it.each([
+    [[], 'http://169.254.169.254', 'found'],
+    [['https://*.example.com'], 'https://mlflow.example.com/prefix', 'found'],
+    [['https://*.example.com', 'http://mlflow:5000'], 'http://mlflow:5000', 'found'],
+    [['https://*.example.com'], 'http://mlflow.example.com', 'refused'],
+    [['https://*.example.com'], 'https://mlflow.example.com.evil.test', 'refused'],
+    [['https://*.example.com'], 'http://169.254.169.254', 'refused'],
+  ] as const)('as %j says: %s is %s', async (allowed, uri, kind) => {
+    const { directory, update } = directoryOf([declare('ml/mlflow', { uri })], { allowed });
+    await update();
+    expect(directory.resolve(reference).kind).toBe(kind);
+  });
+
+  it('is not told to those of other namespaces', async () => {
+    const declared = [declare('ml/mlflow', { uri: 'http://hidden:5000' })];
+    const { directory, update } = directoryOf(declared, { allowed: ['https://*.example.com'] });
+    await update();
+    const answers = ['ml', 'other'].map((namespace) => directory.resolve({ ...reference, namespace }));
+    expect(answers[0]).toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('http://hidden:5000'),
+    });
+    expect(JSON.stringify(answers[1])).not.toContain('hidden');
   });
 });
