@@ -1,12 +1,16 @@
 # syntax=docker/dockerfile:1
-FROM node:24-bookworm-slim AS build
+# A release pins the base by its digest: --build-arg NODE_IMAGE=node:24-bookworm-slim@sha256:…
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+# Plain JavaScript and nothing that is compiled: built once, on the machine that builds, for all platforms.
+FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc tsconfig.json ./
 COPY .config .config
 COPY src src
 RUN npm ci && npm prune --omit=dev --ignore-scripts
 
-FROM node:24-bookworm-slim
+FROM ${NODE_IMAGE}
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends ca-certificates git openssh-client tini \
   && rm -rf /var/lib/apt/lists/* \

@@ -246,6 +246,12 @@ describe('A secret', () => {
       stringData: { token },
     });
     await world.apply(secret('wrong-canary-token'));
+    await eventually(async () => {
+      const { status } = await world.get(`${namespace}/mlflow`, 'modelregistry');
+      expect(status?.conditions?.[0]).toMatchObject({ status: 'False', reason: 'AccessDenied' });
+      expect(gateway.authorizations).toContain('Bearer wrong-canary-token');
+    });
+    // The interval of the promotion is five minutes: it is the registry that wakes it.
     await world.apply(secret('first-canary-token'));
     await world.settled(`${namespace}/churn`, 'UpToDate');
     expect(operator.output()).not.toContain('canary-token');
