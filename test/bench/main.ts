@@ -7,6 +7,7 @@ import { buildWhenStale } from '../support/built-program.ts';
 import { cold } from './cold.ts';
 import { openContext, type Context } from './context.ts';
 import { idle } from './idle.ts';
+import { operator } from './operator.ts';
 import { plan } from './plan.ts';
 import { push } from './push.ts';
 import { publish, renderResult, renderTable, type Result } from './report.ts';
@@ -21,6 +22,7 @@ const MEASUREMENTS: Readonly<Record<string, (context: Context) => Promise<Result
   push,
   plan,
   idle,
+  operator,
 };
 
 const USAGE = `Measures this program beside its peers on real servers, and writes ${PAGE}.
