@@ -21,6 +21,8 @@ export interface DeparturesOptions {
   readonly carryOut: (leaving: Leaving, signal: AbortSignal) => Promise<Departure>;
   /** Called with the keys whose status document changed or went away. */
   readonly onStatus: (key: string) => void;
+  /** After how many refusals of the registry a release is given up; never when there is none. */
+  readonly patience: number | undefined;
 }
 
 export class Departures {
@@ -30,6 +32,7 @@ export class Departures {
   readonly #former = new Set<string>();
   /** What could not be released so far, and that was said. */
   readonly #held = new WeakSet<Entry>();
+  readonly #refusals = new WeakMap<Entry, number>();
 
   constructor(options: DeparturesOptions) {
     this.#options = options;
@@ -92,7 +95,7 @@ export class Departures {
   async finish(key: string, signal: AbortSignal): Promise<boolean> {
     const finished = new Set<Leaving>();
     for (const leaving of this.under(key)) {
-      const departure = await this.#options.carryOut(leaving, signal);
+      const departure = this.#bounded(leaving, await this.#options.carryOut(leaving, signal));
       this.#tell(leaving, departure);
       if (departure.done) finished.add(leaving);
     }
@@ -117,17 +120,33 @@ export class Departures {
     this.#options.onStatus(key);
   }
 
-  #tell({ entry }: Leaving, { applied, done, message, lost = false }: Departure): void {
+  /** Where somebody waits for a release, he does not wait for ever for what the registry refuses. */
+  #bounded({ entry }: Leaving, departure: Departure): Departure {
+    if (departure.refused !== true) return departure;
+    const refusals = (this.#refusals.get(entry) ?? 0) + 1;
+    this.#refusals.set(entry, refusals);
+    return refusals < (this.#options.patience ?? Infinity)
+      ? departure
+      : { ...departure, done: true, lost: true };
+  }
+
+  #tell({ entry }: Leaving, { applied, done, message, lost = false, refused = false }: Departure): void {
     const { observer } = this.#options;
     const { key, model, deletionPolicy: policy } = entry.promotion;
     const fields = { promotion: key, model, policy, detail: message };
     for (const action of applied) observer.applied(action.kind, action.cause);
     if (lost)
-      observer.warn(fields, 'a removed promotion could not be released: its registry is not there for it');
+      observer.warn(
+        fields,
+        refused
+          ? 'a removed promotion could not be released: its registry refuses it'
+          : 'a removed promotion could not be released: its registry is not there for it',
+      );
     else if (done) observer.info(fields, 'a promotion was removed');
     else if (!this.#held.has(entry)) {
       observer.warn(fields, 'a removed promotion cannot be released yet; it is tried again');
       this.#held.add(entry);
     }
+    if (refused) observer.event(entry.promotion, { type: 'Warning', reason: 'ReleaseRefused', message });
   }
 }

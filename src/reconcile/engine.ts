@@ -46,6 +46,8 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
   /** Called before a pass that may write: what has to be in place first, and why it is not, if it is not. */
   readonly prepare?:
     ((promotion: Promotion, signal: AbortSignal) => Promise<Obstacle | undefined>) | undefined;
+  /** After how many refusals of its registry the release of a removed promotion is given up; never by default. */
+  readonly releasePatience?: number | undefined;
   /** Called with the key of a promotion that is to be looked at soon. */
   readonly wake: (key: string) => void;
   /** Called with the keys whose status document changed or went away. */
@@ -72,6 +74,7 @@ export class Engine {
       isDeclared: (key) => this.#catalog.entries.has(key),
       carryOut: (leaving, signal) => this.#carryOut(leaving, signal),
       onStatus: options.onStatus,
+      patience: options.releasePatience,
     });
   }
 

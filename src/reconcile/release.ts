@@ -1,4 +1,5 @@
 /** Carries out the deletion policy of a promotion that is declared no more. */
+import { severity } from '../api/reasons.ts';
 import type { Action } from '../domain/action.ts';
 import { digestText } from '../domain/digest.ts';
 import { confirmedByMarks, unmarksFor } from '../domain/provenance.ts';
@@ -34,6 +35,8 @@ export interface Release {
   readonly done: boolean;
   readonly applied: readonly Action[];
   readonly message: string;
+  /** The registry says no, and will say so again: a person has to act. */
+  readonly refused?: boolean;
 }
 
 export async function release(
@@ -44,7 +47,10 @@ export async function release(
   const { promotion, registry } = input;
   return registry.exclusive(promotion.model, async () => {
     const observed = await registry.read(promotion.model, signal);
-    if (observed.kind === 'unknown') return { done: false, applied: [], message: observed.message };
+    if (observed.kind === 'unknown') {
+      const { message, reason } = observed;
+      return { done: false, applied: [], message, refused: severity(reason) === 'stalled' };
+    }
     if (observed.kind === 'absent') return { done: true, applied: [], message: 'the model is gone' };
     const shared = await sharedTargets(input, observed.value, signal);
     if (shared.kind === 'unknown') return { done: false, applied: [], message: shared.message };
@@ -68,7 +74,10 @@ export async function release(
       options,
       signal,
     );
-    if (failure !== undefined) return { done: false, applied, message: failure.message };
+    if (failure !== undefined) {
+      const refused = severity(failure.reason) === 'stalled';
+      return { done: false, applied, message: failure.message, refused };
+    }
     if (!(await removeMarks(input, claimed, observed.value, options, signal))) {
       return { done: false, applied, message: 'this pass may no longer write; the next one goes on' };
     }

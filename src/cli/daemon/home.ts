@@ -16,7 +16,10 @@ export interface Inside {
   readonly metrics: ControllerMetrics;
 }
 
-export interface Home extends Pick<EngineOptions, 'uidOf' | 'allowEmpty' | 'fence' | 'prepare'> {
+export interface Home extends Pick<
+  EngineOptions,
+  'uidOf' | 'allowEmpty' | 'fence' | 'prepare' | 'releasePatience'
+> {
   readonly source: Source;
   /** What must be in order before anything begins. @throws Error that says what to do */
   readonly check?: () => Promise<void>;

@@ -103,6 +103,7 @@ export async function openTerm({ config, env, output, metrics, kube, identity }:
     onStatus: (key) => statusWriter?.changed(key),
     fence: home.fence,
     prepare: home.prepare,
+    releasePatience: home.releasePatience,
     now: Date.now,
     sleep,
   });

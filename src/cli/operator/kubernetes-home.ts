@@ -40,6 +40,8 @@ export interface KubernetesHomeOptions {
 /** Watches say what is new; a look beside them costs nothing and finds nothing. */
 const POLL_INTERVAL = 10 * 60_000;
 const FLUSH = 5_000;
+/** With the growing delays between them, some minutes. */
+const RELEASE_PATIENCE = 10;
 
 /** What a Lease of this installation is called. */
 export function leaseName(installation: string): string {
@@ -82,6 +84,7 @@ export async function openKubernetesHome(
     uidOf: (key) => key,
     // Who deletes an object means it.
     allowEmpty: true,
+    releasePatience: RELEASE_PATIENCE,
     access: { readSecret: (secret) => secrets.read(secret), labelsOf: (name) => watches.labelsOf(name) },
     missing: () => watches.missing,
     fence: () => elector.fence(),

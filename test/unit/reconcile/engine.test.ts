@@ -564,9 +564,11 @@ describe('a promotion that leaves', () => {
   const before = aModel({ versions: { 3: 'Production', 4: 'None' }, aliases: { theirs: '3' } });
   const other: PromotionSpec = { name: 'other', model: 'other', aliases: { champion: '1' } };
 
-  async function promoted(): Promise<{ registry: MemoryRegistry; home: Home }> {
+  async function promoted(
+    rest: Partial<EngineOptions> = {},
+  ): Promise<{ registry: MemoryRegistry; home: Home }> {
     const registry = new MemoryRegistry(before, aModel({ name: 'other', versions: { 1: 'None' } }));
-    const home = start(registry);
+    const home = start(registry, rest);
     await accept(home, files(spec, other));
     registry.written.length = 0;
     return { registry, home };
@@ -745,6 +747,28 @@ describe('a promotion that leaves', () => {
     expect(gone.warnings).toContain(
       'a removed promotion could not be released: its registry is not there for it',
     );
+  });
+
+  it('whose release is refused is given up where somebody waits for it, and else tried for ever', async () => {
+    for (const [releasePatience, tries] of [
+      [3, 3],
+      [undefined, 20],
+    ] as const) {
+      const { registry, home } = await promoted({ releasePatience });
+      const before = registry.written.length;
+      for (let refusal = 0; refusal < 40; refusal += 1) registry.failNext({ refuse: 'AccessDenied' });
+      await accept(home, files(other));
+      let next: Next = { kind: 'Retry' };
+      let handled = 1;
+      for (; next.kind === 'Retry' && handled < 20; handled += 1)
+        next = await home.engine.handle('ml/churn', live);
+      expect([handled, next.kind]).toEqual([tries, tries === 3 ? 'OnChange' : 'Retry']);
+      expect(registry.written.length).toBe(before);
+      const given = home.warnings.includes(
+        'a removed promotion could not be released: its registry refuses it',
+      );
+      expect(given).toBe(tries === 3);
+    }
   });
 
   it('makes room for a rival that was stalled, at once', async () => {
