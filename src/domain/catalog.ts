@@ -77,10 +77,21 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
   }
   const unreadable = listing.problems.some(isUnreadable);
   const problemsOf = problemFinder(listing.problems);
+  const declared = new Map(listing.promotions.map((located) => [keyOf(located.object.metadata), located]));
   const entries = new Map<string, Entry>();
-  for (const located of listing.promotions) {
+  // What is known keeps its place: most listings put nothing out of order.
+  let moved = false;
+  for (const [key, before] of previous.entries) {
+    const located = declared.get(key);
+    if (located === undefined) continue;
     const entry = nextEntry(previous, located, listing, options);
-    entries.set(entry.promotion.key, entry);
+    entries.set(key, entry);
+    moved ||= entry !== before && !isSameAge(entry, before);
+  }
+  if (entries.size < declared.size) {
+    moved = true;
+    for (const [key, located] of declared)
+      if (!entries.has(key)) entries.set(key, nextEntry(previous, located, listing, options));
   }
   const removed: Entry[] = [];
   let doubted = false;
@@ -101,7 +112,7 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
   return {
     catalog: {
       revision: listing.revision,
-      entries: new Map([...entries].sort(([, a], [, b]) => compareAge(a, b))),
+      entries: moved || unreadable || listing.problems.length > 0 ? inOrder(entries) : entries,
       registries: nextRegistries(previous, listing, unreadable),
       problems: listing.problems,
       ignored: listing.ignored,
@@ -127,7 +138,9 @@ function holdEmpty(previous: Catalog, { revision, problems, ignored }: Listing):
 }
 
 function changedKeys({ entries: before }: Catalog, entries: Catalog['entries']): string[] {
-  return [...entries].filter(([key, entry]) => differs(before.get(key), entry)).map(([key]) => key);
+  const changed: string[] = [];
+  for (const [key, entry] of entries) if (differs(before.get(key), entry)) changed.push(key);
+  return changed;
 }
 
 /** What one status remembers of a promotion, taken back into the catalog at start. */
@@ -193,6 +206,10 @@ function compareAge(
   return a.line - b.line || a.column - b.column;
 }
 
+function inOrder(entries: ReadonlyMap<string, Entry>): ReadonlyMap<string, Entry> {
+  return new Map([...entries].sort(([, a], [, b]) => compareAge(a, b)));
+}
+
 /** Creation time, namespace and name: the order that all controllers of one cluster agree on. */
 function bornAs({ metadata: { creationTimestamp, namespace, name } }: ModelPromotion): string | undefined {
   return creationTimestamp === undefined ? undefined : `${creationTimestamp} ${namespace}/${name}`;
@@ -220,6 +237,7 @@ function nextEntry(
 ): Entry {
   const key = `${object.metadata.namespace}/${object.metadata.name}`;
   const before = entries.get(key);
+  if (before !== undefined && isUntouched(before, object, location)) return before;
   const own = ownProvenance(object.metadata);
   if (before !== undefined && isAt(before.promotion, own) && sameContent(before.document, object)) {
     const isNext = before.refused && own === undefined;
@@ -237,6 +255,27 @@ function nextEntry(
     refused: false,
     attempted: own?.revision ?? revision,
   };
+}
+
+/** Sources give the same object again for what did not change: nothing is to be made anew then. */
+function isUntouched(
+  { document, location: before, problems, refused }: Entry,
+  object: ModelPromotion,
+  location: Location,
+): boolean {
+  return document === object && isSamePlace(before, location) && problems.length === 0 && !refused;
+}
+
+function isSameAge(a: Entry, b: Entry): boolean {
+  const [born, other] = [a, b].map(({ document }) => document.metadata.creationTimestamp);
+  return (
+    born === other &&
+    (born !== undefined || (b.location !== undefined && isSamePlace(a.location, b.location)))
+  );
+}
+
+function isSamePlace(a: Location | undefined, b: Location): boolean {
+  return a === b || (a?.file === b.file && a.line === b.line && a.column === b.column);
 }
 
 /** Whether a promotion is the one that an API server tells of; a manifest in a file tells nothing. */
@@ -314,6 +353,7 @@ function contentOf({ metadata, spec }: ModelPromotion): unknown {
 }
 
 function differs(before: Entry | undefined, now: Entry): boolean {
+  if (before === now && now.location !== undefined) return false;
   return (
     before === undefined ||
     before.promotion !== now.promotion ||

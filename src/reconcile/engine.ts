@@ -331,8 +331,10 @@ export class Engine {
     }
     if (current === promotion) this.#inherited.delete(key);
     const before = this.#statuses.get(key);
+    // What says the same stays the very object that its home may hold, too.
+    if (before !== undefined && canonicalJson(before) === canonicalJson(status)) return;
     this.#statuses.set(key, status);
-    if (before === undefined || canonicalJson(before) !== canonicalJson(status)) this.#options.onStatus(key);
+    this.#options.onStatus(key);
   }
 
   /** What is known of a promotion before a pass: its status, with what it took over since. */

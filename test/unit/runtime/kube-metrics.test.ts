@@ -80,4 +80,16 @@ describe('The metrics of the operator', () => {
       ]),
     );
   });
+
+  it('have series for some objects alone where there are very many', async () => {
+    const { kube, lines } = opened();
+    for (let index = 0; index < 700; index += 1)
+      kube.reconciled({ ...churn, name: `model-${index}` }, 'success', 0.1);
+    const series = async (): Promise<number> =>
+      (await lines()).filter((line) => line.startsWith('gotk_reconcile_duration_seconds_count')).length;
+    expect(await series()).toBe(500);
+    kube.forget({ ...churn, name: 'model-0' });
+    kube.reconciled({ ...churn, name: 'model-699' }, 'success', 0.1);
+    expect(await series()).toBe(500);
+  });
 });

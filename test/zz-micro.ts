@@ -1,0 +1,22 @@
+import { readObject } from '../src/api/object.ts';
+import { Engine } from '../src/reconcile/engine.ts';
+import { KubernetesSource, toServed, type Served } from '../src/sources/kubernetes.ts';
+import { aModel } from './support/builders.ts';
+import { MemoryRegistry, only } from './support/memory-registry.ts';
+import type { ModelPromotion } from '../src/api/generated/types.ts';
+const N = Number(process.argv[2] ?? 10000);
+const nothing = () => undefined;
+const live = new AbortController().signal;
+const raw = (i: number, generation = 1, ann?: string) => ({ metadata: { name: `m-${i}`, namespace: 'ml', uid: `u-${i}`, generation, creationTimestamp: `2026-01-01T00:00:${String(i % 60).padStart(2, '0')}Z`, resourceVersion: '1', ...(ann && { annotations: { 'modelpromotion.dev/reconcileAt': ann } }) }, spec: { model: `m-${i}`, stages: [{ name: 'Production', version: '3' }], aliases: [{ name: 'champion', version: '3' }] }, status: { observedGeneration: -1 } });
+const objects = new Map<string, Served<ModelPromotion>>();
+for (let i = 0; i < N; i++) objects.set(`ml/m-${i}`, toServed(raw(i), (o) => readObject('ModelPromotion', o)));
+const registry = new MemoryRegistry(...Array.from({ length: N }, (_, i) => aModel({ name: `m-${i}`, versions: { 3: 'Production' }, aliases: { champion: '3' } })));
+registry.sweep();
+const source = new KubernetesSource({ description: '', promotions: { missing: undefined, values: () => objects.values() }, registries: { missing: undefined, values: () => [] } });
+const engine = new Engine({ installation: 'main', allowEmpty: true, uidOf: (k) => k, registries: only(registry), observer: { info: nothing, warn: nothing, event: nothing, reconciled: nothing, applied: nothing }, wake: nothing, onStatus: nothing, fence: () => true, now: Date.now, sleep: () => Promise.resolve() });
+source.changed();
+let keys = await engine.accept((await source.poll())!);
+for (const k of keys) await engine.handle(k, live);
+const t = performance.now(); const R = 20;
+for (let r = 0; r < R; r++) { objects.set('ml/m-1', toServed(raw(1, 1, `t${r}`), (o) => readObject('ModelPromotion', o))); source.changed(); keys = await engine.accept((await source.poll())!); for (const k of keys) await engine.handle(k, live); }
+console.log(N, 'objects:', ((performance.now() - t) / R).toFixed(1), 'ms a change', keys.length);
