@@ -49,6 +49,15 @@ export interface Located<T> {
   readonly location: Location;
 }
 
+/**
+ * What changed since the last listing, from a source that is told of each change: these promotions say something
+ * else, under the same name, for the same model and registry. All others stand, and so does every registry.
+ */
+export interface Amendment {
+  readonly revision: string;
+  readonly amended: readonly Located<ModelPromotion>[];
+}
+
 export interface Listing {
   /** Flux's form `main@sha1:<hex>` in git; a digest of the content elsewhere. */
   readonly revision: string;

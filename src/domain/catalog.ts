@@ -2,7 +2,7 @@
  * What is declared, as the source last said it, and what becomes of it with the next listing: added, changed,
  * removed or held. Nothing is removed on the word of a listing that could not be read whole.
  */
-import type { Listing, Location, Problem } from '../api/listing.ts';
+import type { Amendment, Listing, Location, Problem } from '../api/listing.ts';
 import type { ModelPromotion, ModelRegistry } from '../api/generated/types.ts';
 import { toPromotion, type Promotion, type Provenance } from './desired.ts';
 import { canonicalJson } from './digest.ts';
@@ -123,6 +123,23 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
   };
 }
 
+/** The same for a few that changed: costs as much as they are, but for a copy of the map. */
+export function amend(
+  previous: Catalog,
+  { revision, amended }: Amendment,
+  options: AdvanceOptions,
+): Pick<Advance, 'catalog' | 'changed'> {
+  const entries = new Map(previous.entries);
+  const changed: string[] = [];
+  for (const located of amended) {
+    const key = keyOf(located.object.metadata);
+    const entry = nextEntry(previous, located, { revision }, options);
+    if (differs(entries.get(key), entry)) changed.push(key);
+    entries.set(key, entry);
+  }
+  return { catalog: { ...previous, revision, entries }, changed };
+}
+
 /** An empty source changes nothing of what was declared last; what was wrong in its files is wrong no more. */
 function holdEmpty(previous: Catalog, { revision, problems, ignored }: Listing): Advance {
   const problemsOf = problemFinder(problems);
@@ -232,7 +249,7 @@ function holdsNothing({ neverRead, missing }: Problem): boolean {
 function nextEntry(
   { entries }: Catalog,
   { object, location }: Listing['promotions'][number],
-  { revision, author }: Listing,
+  { revision, author }: Pick<Listing, 'revision' | 'author'>,
   { uidOf, generationOf }: AdvanceOptions,
 ): Entry {
   const key = `${object.metadata.namespace}/${object.metadata.name}`;

@@ -2,12 +2,14 @@
  * The engine: what is declared (the catalog), what we remember (the statuses), and one pass at a time over
  * whatever key it is given. It owns no timer, no queue and no client; a home gives it those.
  */
-import type { Listing } from '../api/listing.ts';
+import type { Amendment, Listing } from '../api/listing.ts';
 import type { ModelPromotion, ModelPromotionStatus } from '../api/generated/types.ts';
 import { severity, type Reason } from '../api/reasons.ts';
 import type { RejectedDocument } from '../api/status-file.ts';
 import {
   advance,
+  type AdvanceOptions,
+  amend,
   EMPTY_CATALOG,
   ownProvenance,
   remember,
@@ -113,15 +115,12 @@ export class Engine {
     return remember(document, { uid, generation: metadata.generation ?? 0, revision: revisionOf(status) });
   }
 
-  /** Takes a new listing in. Returns the keys to look at now. */
-  async accept(listing: Listing): Promise<string[]> {
-    const { allowEmpty, uidOf, observer, registries } = this.#options;
+  /** Takes a new listing in, or what changed since the last. Returns the keys to look at now. */
+  async accept(listing: Listing | Amendment): Promise<string[]> {
+    if ('amended' in listing) return this.#amend(listing);
+    const { observer, registries } = this.#options;
     const before = this.#catalog;
-    const { catalog, changed, removed } = advance(before, listing, {
-      allowEmpty,
-      uidOf,
-      generationOf: (key) => this.#rejected.get(key)?.metadata.generation,
-    });
+    const { catalog, changed, removed } = advance(before, listing, this.#advanceOptions());
     this.#catalog = catalog;
     if (catalog.held?.reason === 'EmptySource') {
       observer.warn(
@@ -139,9 +138,9 @@ export class Engine {
     for (const problem of listing.problems) {
       if (!told.has(canonicalJson(problem))) observer.warn(problem, 'a manifest was refused');
     }
-    const givenUp = [...new Set([...changed, ...removed.map(({ promotion }) => promotion.key)])].map(
-      (key) => ({ former: before.entries.get(key)?.promotion, records: recordsOf(this.#statusOf(key)) }),
-    );
+    const givenUp = this.#recordsBefore(before, [
+      ...new Set([...changed, ...removed.map(({ promotion }) => promotion.key)]),
+    ]);
     for (const entry of removed) {
       const { key } = entry.promotion;
       this.#departures.add(entry, this.#statusOf(key));
@@ -152,10 +151,41 @@ export class Engine {
     await registries.update(catalog.registries);
     const former = this.#claims;
     this.#claims = new ClaimIndex(catalog.entries, registries);
-    for (const { former, records } of givenUp) if (former !== undefined) this.#handOver(former, records);
+    for (const { former, records } of givenUp) this.#handOver(former, records);
     this.#reject(catalog);
     const keys = [...changed, ...this.#claims.movedSince(former), ...this.#departures.keys()];
     return withRivals(keys, [former, this.#claims]);
+  }
+
+  /** Everybody stays where he was, so that only those who share a model with what changed may win or lose by it. */
+  #amend(amendment: Amendment): string[] {
+    const before = this.#catalog;
+    const { catalog, changed } = amend(before, amendment, this.#advanceOptions());
+    this.#catalog = catalog;
+    const givenUp = this.#recordsBefore(before, changed);
+    for (const { former, records } of givenUp) this.#handOver(former, records);
+    return [...new Set(changed.flatMap((key) => [key, ...this.#rivalsOf(key)]))];
+  }
+
+  #rivalsOf(key: string): string[] {
+    const address = this.addressOf(key);
+    const promotion = this.#catalog.entries.get(key)?.promotion;
+    return address === undefined || promotion === undefined
+      ? []
+      : this.#claims.keysOf(address, [promotion.model]);
+  }
+
+  #advanceOptions(): AdvanceOptions {
+    const { allowEmpty, uidOf } = this.#options;
+    return { allowEmpty, uidOf, generationOf: (key) => this.#rejected.get(key)?.metadata.generation };
+  }
+
+  /** What these promotions were, and what is remembered of them. */
+  #recordsBefore({ entries }: Catalog, keys: readonly string[]): { former: Promotion; records: Records }[] {
+    return keys.flatMap((key) => {
+      const former = entries.get(key)?.promotion;
+      return former === undefined ? [] : [{ former, records: recordsOf(this.#statusOf(key)) }];
+    });
   }
 
   /** What was never valid and is now goes on from the status that it had. */

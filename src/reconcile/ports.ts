@@ -1,5 +1,5 @@
 /** The interfaces through which the engine meets the world. Adapters and sources implement them. */
-import type { Listing } from '../api/listing.ts';
+import type { Amendment, Listing } from '../api/listing.ts';
 import type { RegistryEntry } from '../domain/catalog.ts';
 import type { Action } from '../domain/action.ts';
 import type { Promotion } from '../domain/desired.ts';
@@ -12,11 +12,12 @@ export interface Source {
   /** For logs and `GET /status`; never holds a secret. */
   readonly description: string;
   /**
-   * Looks once. Resolves with the listing when it differs from the last one, with undefined when nothing moved.
+   * Looks once. Resolves with the listing when it differs from the last one, or with what differs where that is known
+   * and little; with undefined when nothing moved.
    * @param moved somebody said that there is something new: worth a dearer look that finds it sooner
    * @throws SourceError when the world could not be read; the last listing then still holds.
    */
-  poll(signal: AbortSignal, moved?: boolean): Promise<Listing | undefined>;
+  poll(signal: AbortSignal, moved?: boolean): Promise<Listing | Amendment | undefined>;
   close(): Promise<void>;
 }
 

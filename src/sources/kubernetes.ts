@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isFields, type Fields } from '../api/fields.ts';
 import type { ModelPromotion, ModelRegistry } from '../api/generated/types.ts';
-import { NOWHERE, type Listing, type Located, type Problem } from '../api/listing.ts';
+import { type Amendment, NOWHERE, type Listing, type Located, type Problem } from '../api/listing.ts';
 import type { Reading, ServedObject } from '../api/object.ts';
 import { SourceError, type Source } from '../reconcile/ports.ts';
 
@@ -21,6 +21,7 @@ export interface Served<T> {
 export interface Watched<T> {
   /** Why they are not known yet, and what to do; undefined once they are. */
   readonly missing: string | undefined;
+  get(key: string): Served<T> | undefined;
   values(): Iterable<Served<T>>;
 }
 
@@ -35,9 +36,11 @@ export class KubernetesSource implements Source {
   readonly description: string;
   readonly #promotions: Watched<ModelPromotion>;
   readonly #registries: Watched<ModelRegistry>;
-  /** How often something happened that a listing shows, and how often that was when it was listed last. */
+  /** How often something happened that a listing shows. */
   #news = 0;
-  #listed = -1;
+  /** Whether more has changed since the last listing than the promotions that are amended. */
+  #isAnew = true;
+  readonly #amended = new Set<string>();
 
   constructor({ description, promotions, registries }: KubernetesSourceOptions) {
     this.description = description;
@@ -48,15 +51,37 @@ export class KubernetesSource implements Source {
   /** Something happened that a listing, or what is allowed to whom, depends on. */
   changed(): void {
     this.#news += 1;
+    this.#isAnew = true;
+  }
+
+  /** A promotion says something else than before. */
+  promotionChanged(
+    key: string,
+    before: Served<ModelPromotion> | undefined,
+    after: Served<ModelPromotion> | undefined,
+  ): void {
+    if (!isAmendment(before, after)) {
+      this.changed();
+      return;
+    }
+    this.#news += 1;
+    this.#amended.add(key);
   }
 
   /** @throws SourceError (Unreachable) until all kinds were listed */
-  poll(): Promise<Listing | undefined> {
+  poll(): Promise<Listing | Amendment | undefined> {
     const missing = this.#promotions.missing ?? this.#registries.missing;
     if (missing !== undefined) return Promise.reject(new SourceError('Unreachable', missing));
-    if (this.#news === this.#listed) return Promise.resolve(undefined);
-    this.#listed = this.#news;
-    return Promise.resolve(this.#list());
+    if (!this.#isAnew && this.#amended.size === 0) return Promise.resolve(undefined);
+    const listing = this.#isAnew ? this.#list() : this.#amendment();
+    this.#isAnew = false;
+    this.#amended.clear();
+    return Promise.resolve(listing);
+  }
+
+  #amendment(): Amendment {
+    const amended = [...this.#amended].flatMap((key) => this.#promotions.get(key) ?? []);
+    return { revision: `change ${this.#news}`, amended: declared(amended).objects };
   }
 
   close(): Promise<void> {
@@ -94,6 +119,21 @@ export function isNews(before: Served<unknown> | undefined, after: Served<unknow
   return (
     before.deleting !== after.deleting || !isDeepStrictEqual(declarationOf(before), declarationOf(after))
   );
+}
+
+/** Whether a change leaves everything where it was: only then need nobody else be looked at. */
+function isAmendment(
+  before: Served<ModelPromotion> | undefined,
+  after: Served<ModelPromotion> | undefined,
+): boolean {
+  const [one, other] = [placeOf(before), placeOf(after)];
+  return one !== undefined && isDeepStrictEqual(one, other);
+}
+
+function placeOf(served: Served<ModelPromotion> | undefined) {
+  if (served === undefined || served.deleting || served.reading.kind === 'invalid') return undefined;
+  const { metadata, spec } = served.reading.object;
+  return { uid: metadata.uid, registryRef: spec.registryRef, model: spec.model };
 }
 
 function declarationOf({ object: { metadata } }: Served<unknown>) {

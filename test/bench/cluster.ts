@@ -25,7 +25,10 @@ export class BenchCluster implements AsyncDisposable {
 
   /** With a namespace `bench`, and in it a registry `default` at this address. */
   static async open(context: Context, registry: string): Promise<BenchCluster> {
-    const plane = await startControlPlane({ signal: new AbortController().signal, report: context.say });
+    const plane = await startControlPlane({
+      signal: new AbortController().signal,
+      report: (line) => context.say(line),
+    });
     await plane.applyCrds();
     const config = JSON.parse(await readFile(plane.kubeconfig, 'utf8')) as {
       users: { user: { token: string } }[];

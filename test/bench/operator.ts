@@ -60,11 +60,12 @@ const apiRequests = (metrics: Metrics, ...labels: string[]): number =>
   metrics.sum('rest_client_requests_total', ...labels);
 
 /** A second start, with every status there already. */
-async function atRest(cluster: BenchCluster, size: number, { quick, say }: Context): Promise<Row[]> {
+async function atRest(cluster: BenchCluster, size: number, context: Context): Promise<Row[]> {
   const written = await cluster.statusWrites();
   await using daemon = await start(cluster);
   const ready = await daemon.until((metrics) => readyIn(metrics) >= size);
   const seconds = (ready - daemon.startedAt) / 1_000;
+  const { quick } = context;
   const rest = quick ? 5 : 60;
   await sleep(quick ? 2_000 : 15_000);
   const [before, cpu] = [await daemon.metrics(), await cpuOf(daemon.pid)];
@@ -72,7 +73,9 @@ async function atRest(cluster: BenchCluster, size: number, { quick, say }: Conte
   const [after, spent] = [await daemon.metrics(), (await cpuOf(daemon.pid)) - cpu];
   const memory = after.sum('process_resident_memory_bytes') / 2 ** 20;
   const lists = apiRequests(before, 'method="GET"');
-  say(`at rest with ${size}: ${rounded(memory)} MiB, ${lists} GETs, ${rounded(spent)} s of CPU in ${rest} s`);
+  context.say(
+    `at rest with ${size}: ${rounded(memory)} MiB, ${lists} GETs, ${rounded(spent)} s of CPU in ${rest} s`,
+  );
   const writes = (await cluster.statusWrites()) - written;
   return [
     {

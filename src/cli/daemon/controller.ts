@@ -2,7 +2,7 @@
  * The daemon: a source that is polled, registries that are swept, a queue of promotions between them and a few
  * workers, and statuses that go back. It decides nothing: the engine does.
  */
-import type { Listing } from '../../api/listing.ts';
+import type { Amendment, Listing } from '../../api/listing.ts';
 import type { ModelPromotion } from '../../api/generated/types.ts';
 import type { RejectedDocument } from '../../api/status-file.ts';
 import type { Listed, RegistryDirectory } from '../../adapters/mlflow/directory.ts';
@@ -225,16 +225,9 @@ export class Controller {
     return { reason: 'Unreachable', message: 'an unexpected error; see the log' };
   }
 
-  async #accept(listing: Listing): Promise<void> {
-    const { engine, directory, logger, queue } = this.#options;
-    const { revision, promotions, registries, problems, ignored } = listing;
-    const counts = {
-      promotions: promotions.length,
-      registries: registries.length,
-      problems: problems.length,
-      ignored,
-    };
-    logger.info({ revision, ...counts }, 'a revision was read');
+  async #accept(listing: Listing | Amendment): Promise<void> {
+    const { engine, directory, queue } = this.#options;
+    this.#tellListing(listing);
     const keys = await engine.accept(listing);
     for (const key of this.#remembered) this.#options.statusWriter?.changed(key);
     this.#remembered = [];
@@ -243,6 +236,23 @@ export class Controller {
     for (const { key } of refused) this.#options.statusWriter?.swept?.(key);
     const unswept = this.#unsweptAddresses();
     for (const key of keys) if (!unswept.has(engine.addressOf(key) ?? '')) queue.add(key);
+  }
+
+  #tellListing(listing: Listing | Amendment): void {
+    const { logger } = this.#options;
+    const { revision } = listing;
+    if ('amended' in listing) {
+      logger.debug({ revision, promotions: listing.amended.length }, 'promotions changed');
+      return;
+    }
+    const { promotions, registries, problems, ignored } = listing;
+    const counts = {
+      promotions: promotions.length,
+      registries: registries.length,
+      problems: problems.length,
+      ignored,
+    };
+    logger.info({ revision, ...counts }, 'a revision was read');
   }
 
   /** Promotions of a registry that was never looked at wait for its first sweep, which serves them all. */

@@ -108,10 +108,7 @@ export async function openKubernetesHome(
         const [space = '', name = ''] = key.split('/');
         if (after === undefined) metrics?.forget(asObject({ namespace: space, name }));
       });
-      watches.onNews(() => {
-        source.changed();
-        inside.pollNow();
-      });
+      watches.onNews(source, inside.pollNow);
       return new ClusterSink({ api, watches, inside, scrubber, logger });
     },
     lead: async (work, signal) => {

@@ -7,7 +7,13 @@ import { Reflector } from '../../adapters/kube/reflector.ts';
 import { Store } from '../../adapters/kube/store.ts';
 import { canonicalJson } from '../../domain/digest.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { isNews, toServed, type Served, type Watched } from '../../sources/kubernetes.ts';
+import {
+  isNews,
+  type KubernetesSource,
+  toServed,
+  type Served,
+  type Watched,
+} from '../../sources/kubernetes.ts';
 import { collectionPath, NAMESPACES_PATH, PROMOTIONS, REGISTRIES } from './kinds.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -53,20 +59,23 @@ export class Watches {
     await Promise.race([promise, Promise.all(this.#reflectors.map((reflector) => reflector.refresh()))]);
   }
 
-  /** Calls back when something happened that a listing depends on. */
-  onNews(tell: () => void): void {
-    const ifNews = (
-      _: string,
-      before: Served<unknown> | undefined,
-      after: Served<unknown> | undefined,
-    ): void => {
-      if (isNews(before, after)) tell();
-    };
-    this.promotions.onChange(ifNews);
-    this.registries.onChange(ifNews);
+  /** Tells a source what happened that its listing depends on, and then calls back. */
+  onNews(source: KubernetesSource, tell: () => void): void {
+    this.promotions.onChange((key, before, after) => {
+      if (!isNews(before, after)) return;
+      source.promotionChanged(key, before, after);
+      tell();
+    });
+    this.registries.onChange((_, before, after) => {
+      if (!isNews(before, after)) return;
+      source.changed();
+      tell();
+    });
     // Which namespaces have which labels decides who may use a registry of another namespace.
     this.#namespaces.onChange((_, before, after) => {
-      if (canonicalJson(before ?? null) !== canonicalJson(after ?? null)) tell();
+      if (canonicalJson(before ?? null) === canonicalJson(after ?? null)) return;
+      source.changed();
+      tell();
     });
   }
 
@@ -97,6 +106,7 @@ function asWatched<T>(store: Store<Served<T>>, reflector: Reflector<Served<T>>):
         ? undefined
         : (reflector.failure ?? 'the objects of the cluster were not listed yet');
     },
+    get: (key) => store.get(key),
     values: () => store.values(),
   };
 }

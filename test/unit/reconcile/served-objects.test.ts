@@ -54,10 +54,16 @@ class Cluster {
   readonly #objects = new Map<string, Served<ModelPromotion>>();
   readonly #source: KubernetesSource;
   readonly engine: Engine;
+  /** How often less was listed than everything. */
+  amendments = 0;
 
   constructor(registry = new MemoryRegistry(aModel({ versions: { 3: 'Production', 4: 'None' } }))) {
-    const promotions = { missing: undefined, values: () => this.#objects.values() };
-    const registries = { missing: undefined, values: () => [] };
+    const promotions = {
+      missing: undefined,
+      get: (key: string) => this.#objects.get(key),
+      values: () => this.#objects.values(),
+    };
+    const registries = { missing: undefined, get: () => undefined, values: () => [] };
     this.#source = new KubernetesSource({ description: 'a cluster', promotions, registries });
     this.engine = new Engine({
       installation: 'main',
@@ -79,10 +85,15 @@ class Cluster {
   }
 
   async hold(...wishes: Wish[]): Promise<void> {
+    const before = new Map(this.#objects);
     this.#objects.clear();
-    for (const wish of wishes) this.#objects.set(wish.name ?? 'churn', served(wish));
-    this.#source.changed();
+    for (const wish of wishes) this.#objects.set(`ml/${wish.name ?? 'churn'}`, served(wish));
+    for (const key of new Set([...before.keys(), ...this.#objects.keys()])) {
+      const [was, is] = [before.get(key), this.#objects.get(key)];
+      if (isNews(was, is)) this.#source.promotionChanged(key, was, is);
+    }
     const listing = await this.#source.poll();
+    this.amendments += listing !== undefined && 'amended' in listing ? 1 : 0;
     for (const key of listing === undefined ? [] : await this.engine.accept(listing))
       for (let next = await this.engine.handle(key, live); next.kind === 'Now';)
         next = await this.engine.handle(key, live);
@@ -114,6 +125,34 @@ describe('An object of an API server', () => {
     await cluster.hold({ generation: 1 });
     await cluster.hold({ generation: 3 });
     expect(cluster.status()).toMatchObject({ observedGeneration: 3, lastAppliedRevision: 'a@3' });
+    expect(cluster.amendments).toBe(1);
+  });
+
+  it('that changes alone is listed alone, and whoever shares its model is looked at', async () => {
+    const cluster = new Cluster();
+    const older: Wish = { name: 'older' };
+    const younger: Wish = { name: 'younger', uid: 'b', created: '2026-01-02T00:00:00Z' };
+    await cluster.hold(older, younger);
+    expect(cluster.ready('younger')).toBe('False/Conflict');
+    const spec = { model: 'churn', aliases: [{ name: 'champion', version: '4' }] };
+    await cluster.hold({ ...older, generation: 2, spec }, younger);
+    expect([cluster.amendments, cluster.ready('older'), cluster.ready('younger')]).toEqual([
+      1,
+      'True/UpToDate',
+      'True/UpToDate',
+    ]);
+  });
+
+  it.each<[string, Wish]>([
+    ['another model', { generation: 2, spec: { model: 'other', aliases: [{ name: 'a', version: '1' }] } }],
+    ['a mistake', { generation: 2, spec: { model: 'churn' } }],
+    ['a deletion', { deleting: true }],
+    ['another object of its name', { uid: 'b' }],
+  ])('that becomes %s has everything listed', async (_what, wish) => {
+    const cluster = new Cluster();
+    await cluster.hold({});
+    await cluster.hold(wish);
+    expect(cluster.amendments).toBe(0);
   });
 
   it('that breaks a rule it is older than stalls alone, says which field, and leaves its model as it is', async () => {
