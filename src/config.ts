@@ -128,7 +128,6 @@ export const OPTIONS = {
   kubeconfig: {
     type: 'text',
     value: 'FILE',
-    alsoFrom: ['KUBECONFIG'],
     help: 'how to reach the API server',
     defaultHelp: "$KUBECONFIG, ~/.kube/config, or in a cluster the pod's service account",
   },

@@ -58,8 +58,8 @@ export async function openKubernetesHome(
   { env, scrubber, logger, identity, metrics }: KubernetesHomeOptions,
 ): Promise<Home> {
   const learn = (secret: string): void => scrubber.add(secret);
-  const file = isInCluster(env) && config.kubeconfig === undefined ? undefined : config.kubeconfig;
-  const cluster = await Cluster.open({ file, context: config.context }, learn);
+  const { kubeconfig: file, context } = config;
+  const cluster = await Cluster.open({ file, context }, learn);
   const { host } = new URL(cluster.server);
   const observer = { requested: (method: string, code: string) => metrics?.requested(host, method, code) };
   const api = new KubeTransport({ cluster, observer });
