@@ -107,7 +107,7 @@ async function atRest(cluster: BenchCluster, size: number, context: Context): Pr
 async function costOfChange(cluster: BenchCluster, daemon: Daemon, { quick }: Context): Promise<number> {
   const [model = ''] = modelNames(1);
   const changes = quick ? 5 : 20;
-  await sleep(3_000);
+  await quiet(daemon);
   const before = await cpuOf(daemon.pid);
   const started = performance.now();
   for (let change = 0; change < changes; change += 1) {
@@ -121,6 +121,16 @@ async function costOfChange(cluster: BenchCluster, daemon: Daemon, { quick }: Co
   await sleep(seconds * 1_000);
   const atRest = (await cpuOf(daemon.pid)) - idle;
   return (Math.max(0, spent - atRest) / changes) * 1_000;
+}
+
+/** Until nothing is written to the API server any more: statuses and events follow what was done. */
+async function quiet(daemon: Daemon): Promise<void> {
+  const written = async (): Promise<number> => {
+    const metrics = await daemon.metrics();
+    return apiRequests(metrics, 'method="PATCH"') + apiRequests(metrics, 'method="POST"');
+  };
+  for (let [before, now] = [-1, 0]; before !== now; [before, now] = [now, await written()])
+    await sleep(3_000);
 }
 
 function costRows(costs: readonly (readonly [size: number, ms: number])[]): Row[] {
