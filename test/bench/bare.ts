@@ -83,3 +83,13 @@ export class Bare {
     await this.#agent.close();
   }
 }
+
+/** The two reads that show a model whole, at once. */
+export async function readModel(bare: Bare, model: string): Promise<void> {
+  const filter = new URLSearchParams({ filter: `name IN ('${model}')`, max_results: '1000' }).toString();
+  await Promise.all(
+    ['/registered-models/search', '/model-versions/search'].map((path) =>
+      bare.send({ method: 'GET', path: `${path}?${filter}` }),
+    ),
+  );
+}

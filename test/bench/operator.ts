@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MlflowProcess } from '../support/mlflow-server.ts';
-import { Bare, sendAll } from './bare.ts';
+import { Bare, readModel, sendAll } from './bare.ts';
 import { BenchCluster } from './cluster.ts';
 import type { Context } from './context.ts';
 import { type Daemon, type Metrics, readyIn, startDaemon } from './daemon.ts';
@@ -181,18 +181,11 @@ async function applyBare(
   each: ReturnType<typeof writesEach>,
 ): Promise<number> {
   const bare = new Bare(server.url, { connections: 'fresh', inFlight: 2 });
-  const filter = new URLSearchParams({ filter: `name IN ('${model}')`, max_results: '1000' }).toString();
-  const read = (): Promise<unknown> =>
-    Promise.all(
-      ['/registered-models/search', '/model-versions/search'].map((path) =>
-        bare.send({ method: 'GET', path: `${path}?${filter}` }),
-      ),
-    );
   const started = performance.now();
   await cluster.touch(model, String(started));
-  await read();
+  await readModel(bare, model);
   for (const write of writesFor(model, each)) await bare.send(write);
-  await read();
+  await readModel(bare, model);
   const milliseconds = performance.now() - started;
   await bare.close();
   return milliseconds;

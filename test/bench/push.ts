@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { startGitServer } from '../../src/cli/quickstart/git-server.ts';
 import type { MlflowProcess } from '../support/mlflow-server.ts';
 import type { TestRepo } from '../support/git-repo.ts';
-import { Bare, type Request } from './bare.ts';
+import { Bare, readModel, type Request } from './bare.ts';
 import type { Context } from './context.ts';
 import { readyIn, startDaemon, type Daemon } from './daemon.ts';
 import { manifest } from './manifests.ts';
@@ -129,18 +129,11 @@ async function promoteBare(
   writes: readonly Request[],
 ): Promise<number> {
   const bare = new Bare(server.url, { connections: 'fresh', inFlight: 2 });
-  const filter = new URLSearchParams({ filter: `name IN ('${model}')`, max_results: '1000' }).toString();
-  const read = (): Promise<unknown> =>
-    Promise.all(
-      ['/registered-models/search', '/model-versions/search'].map((path) =>
-        bare.send({ method: 'GET', path: `${path}?${filter}` }),
-      ),
-    );
   const started = performance.now();
   await run('git', [`--git-dir=${mirror}`, 'fetch', '--quiet', 'origin', '+refs/heads/main:refs/heads/main']);
-  await read();
+  await readModel(bare, model);
   for (const write of writes) await bare.send(write);
-  await read();
+  await readModel(bare, model);
   const milliseconds = performance.now() - started;
   await bare.close();
   return milliseconds;
