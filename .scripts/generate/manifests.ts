@@ -3,9 +3,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 
+/** An image by its tag, or pinned: kustomize writes either of the two. */
+interface Image {
+  readonly name: string;
+  readonly newName: string;
+  readonly newTag?: string;
+  readonly digest?: string;
+}
+
 interface Kustomization {
   readonly resources: readonly string[];
-  readonly images?: readonly { readonly name: string; readonly newName: string; readonly newTag: string }[];
+  readonly images?: readonly Image[];
 }
 
 const BANNER = '# Made from the rest of manifests/ by `npm run generate`. Do not edit.\n';
@@ -74,10 +82,15 @@ function installation(root: string, crds: readonly [string, string][]): string {
 
 function withImages(text: string, { images = [] }: Kustomization): string {
   return images.reduce(
-    (result, { name, newName, newTag }) =>
-      result.replaceAll(`image: ${name}\n`, `image: ${newName}:${newTag}\n`),
+    (result, image) => result.replaceAll(`image: ${image.name}\n`, `image: ${referenceTo(image)}\n`),
     text,
   );
+}
+
+/** As kustomize writes it. */
+function referenceTo({ newName, newTag, digest }: Image): string {
+  const tagged = newTag === undefined ? newName : `${newName}:${newTag}`;
+  return digest === undefined ? tagged : `${tagged}@${digest}`;
 }
 
 function kustomizationIn(folder: string): Kustomization {
