@@ -2,34 +2,34 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseAllDocuments, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { type KubeObject, kustomization, MANIFESTS, objectsIn, rightsOf } from './installation.ts';
 import { KubeWorld } from './world.ts';
 
-const MANIFESTS = join(import.meta.dirname, '../../../manifests');
 const ACCOUNT = 'modelpromotion-system/modelpromotion';
 const AS = '--as=system:serviceaccount:modelpromotion-system:modelpromotion';
 const OVERLAYS = ['cluster-wide', 'namespace'] as const;
 
-interface KubeObject {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly rules?: readonly {
-    readonly apiGroups?: string[];
-    readonly resources?: string[];
-    readonly verbs: string[];
-  }[];
-  readonly spec?: { readonly template?: { readonly spec: object } };
-}
-
-function objectsIn(text: string): KubeObject[] {
-  const objects = parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
-  return objects.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
-}
-
-function idOf({ kind, metadata: { namespace = '', name } }: KubeObject): string {
-  return `${kind} ${namespace}/${name}`;
-}
+/** All that the operator may do where it serves, in the whole cluster, and where it runs: verb, resource, group. */
+const OF_A_NAMESPACE = [
+  ...['get', 'list', 'watch'].flatMap((verb) => [
+    `${verb} modelpromotions modelpromotion.dev`,
+    `${verb} modelregistries modelpromotion.dev`,
+  ]),
+  'patch modelpromotions modelpromotion.dev',
+  'patch modelpromotions/status modelpromotion.dev',
+  'patch modelregistries/status modelpromotion.dev',
+  'get secrets ',
+  'create events events.k8s.io',
+  'patch events events.k8s.io',
+] as const;
+const OF_THE_CLUSTER = ['get namespaces ', 'list namespaces ', 'watch namespaces '] as const;
+const OF_OUR_OWN = [
+  'get leases coordination.k8s.io',
+  'create leases coordination.k8s.io',
+  'update leases coordination.k8s.io',
+] as const;
 
 const mlflow = rest(sharedMlflow());
 /** One cluster for each way to install. */
@@ -96,14 +96,59 @@ describe('The manifests', () => {
     );
   });
 
-  it('can be had with more than one replica and a network policy', async () => {
+  it('in one piece can be applied as they stand', async () => {
     const { cluster } = worlds['cluster-wide'];
-    for (const component of ['high-availability', 'network-policy']) {
-      const folder = join(MANIFESTS, 'components', component);
-      const files = component === 'network-policy' ? 'network-policy.yaml' : 'disruption-budget.yaml';
-      await cluster.kubectl(['apply', '--server-side', '-f', join(folder, files)]);
-    }
+    const argv = ['apply', '--server-side', '--dry-run=server', '--force-conflicts', '-f'];
+    await cluster.kubectl([...argv, join(MANIFESTS, 'install.yaml')]);
   });
+
+  it.each(OVERLAYS)('of %s can be had with more than one replica and a network policy', async (overlay) => {
+    const { cluster } = worlds[overlay];
+    await using folder = await kustomization(overlay, ['high-availability', 'network-policy']);
+    await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-k', folder.path]);
+    const kinds = 'deployment,poddisruptionbudget,networkpolicy';
+    const { stdout } = await cluster.kubectl(['get', kinds, '-n', 'modelpromotion-system', '-o', 'json']);
+    const { items } = JSON.parse(stdout) as { items: KubeObject[] };
+    expect(items.map(({ kind }) => kind).toSorted()).toEqual([
+      'Deployment',
+      'NetworkPolicy',
+      'PodDisruptionBudget',
+    ]);
+    const spec = items.find(({ kind }) => kind === 'Deployment')?.spec;
+    expect(spec).toMatchObject({
+      replicas: 2,
+      template: { spec: { topologySpreadConstraints: [{ topologyKey: 'kubernetes.io/hostname' }] } },
+    });
+  });
+
+  it('can be had with a monitor, which finds the port of the service', async () => {
+    await using folder = await kustomization('cluster-wide', ['prometheus-monitor']);
+    const { stdout } = await worlds['cluster-wide'].cluster.kubectl(['kustomize', folder.path]);
+    const objects = objectsIn(stdout);
+    const monitor = objects.find(({ kind }) => kind === 'ServiceMonitor')?.spec;
+    const service = objects.find(({ kind }) => kind === 'Service');
+    expect(monitor?.selector?.matchLabels).toEqual(service?.metadata.labels);
+    expect(monitor?.endpoints?.map(({ port }) => port)).toEqual(
+      service?.spec?.ports?.map(({ name }) => name),
+    );
+    expect(monitor?.endpoints).toHaveLength(1);
+  });
+
+  it.each([
+    ['cluster-wide', 'ml', [...OF_A_NAMESPACE, ...OF_THE_CLUSTER]],
+    ['cluster-wide', 'modelpromotion-system', [...OF_A_NAMESPACE, ...OF_THE_CLUSTER, ...OF_OUR_OWN]],
+    ['namespace', 'ml', OF_A_NAMESPACE],
+    ['namespace', 'modelpromotion-system', OF_OUR_OWN],
+    ['namespace', 'default', []],
+  ] as const)(
+    'of %s let the operator do in namespace %s no more than is listed',
+    async (overlay, where, may) => {
+      const { cluster } = worlds[overlay];
+      const everybody = await rightsOf('default:nobody', where, cluster);
+      const ours = await rightsOf('modelpromotion-system:modelpromotion', where, cluster);
+      expect([...ours.difference(everybody)].toSorted()).toEqual([...may].toSorted());
+    },
+  );
 
   it.each([
     ['list', 'modelpromotions.modelpromotion.dev', '-A', 'yes', 'no'],
