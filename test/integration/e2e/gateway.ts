@@ -1,6 +1,6 @@
 /** Stands in front of the real MLflow: asks for a token, remembers what it was sent, and goes away and comes back. */
 import { createServer, request as forward, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { freePort } from '../../../src/cli/quickstart/port.ts';
 import { sharedMlflow } from '../../support/mlflow.ts';
 
 export interface Gateway extends AsyncDisposable {
@@ -49,7 +49,9 @@ export function openSilence(): Promise<Gateway> {
 async function open(answer: RequestListener): Promise<Gateway> {
   const authorizations: string[] = [];
   let server = serve(answer, authorizations);
-  const port = await listen(server, 0);
+  // None that the system gives to others while we are away from it.
+  const port = await freePort();
+  await listen(server, port);
   const down = () => close(server);
   return {
     url: `http://127.0.0.1:${port}`,
@@ -70,10 +72,10 @@ function serve(answer: RequestListener, authorizations: string[]): Server {
   });
 }
 
-function listen(server: Server, port: number): Promise<number> {
+function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, '127.0.0.1', () => resolve());
   });
 }
 
