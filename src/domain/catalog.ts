@@ -77,21 +77,10 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
   }
   const unreadable = listing.problems.some(isUnreadable);
   const problemsOf = problemFinder(listing.problems);
-  const declared = new Map(listing.promotions.map((located) => [keyOf(located.object.metadata), located]));
   const entries = new Map<string, Entry>();
-  // What is known keeps its place: most listings put nothing out of order.
-  let moved = false;
-  for (const [key, before] of previous.entries) {
-    const located = declared.get(key);
-    if (located === undefined) continue;
+  for (const located of listing.promotions) {
     const entry = nextEntry(previous, located, listing, options);
-    entries.set(key, entry);
-    moved ||= entry !== before && !isSameAge(entry, before);
-  }
-  if (entries.size < declared.size) {
-    moved = true;
-    for (const [key, located] of declared)
-      if (!entries.has(key)) entries.set(key, nextEntry(previous, located, listing, options));
+    entries.set(entry.promotion.key, entry);
   }
   const removed: Entry[] = [];
   let doubted = false;
@@ -112,7 +101,7 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
   return {
     catalog: {
       revision: listing.revision,
-      entries: moved || unreadable || listing.problems.length > 0 ? inOrder(entries) : entries,
+      entries: new Map([...entries].sort(([, a], [, b]) => compareAge(a, b))),
       registries: nextRegistries(previous, listing, unreadable),
       problems: listing.problems,
       ignored: listing.ignored,
@@ -223,10 +212,6 @@ function compareAge(
   return a.line - b.line || a.column - b.column;
 }
 
-function inOrder(entries: ReadonlyMap<string, Entry>): ReadonlyMap<string, Entry> {
-  return new Map([...entries].sort(([, a], [, b]) => compareAge(a, b)));
-}
-
 /** Creation time, namespace and name: the order that all controllers of one cluster agree on. */
 function bornAs({ metadata: { creationTimestamp, namespace, name } }: ModelPromotion): string | undefined {
   return creationTimestamp === undefined ? undefined : `${creationTimestamp} ${namespace}/${name}`;
@@ -252,7 +237,7 @@ function nextEntry(
   { revision, author }: Pick<Listing, 'revision' | 'author'>,
   { uidOf, generationOf }: AdvanceOptions,
 ): Entry {
-  const key = `${object.metadata.namespace}/${object.metadata.name}`;
+  const key = keyOf(object.metadata);
   const before = entries.get(key);
   if (before !== undefined && isUntouched(before, object, location)) return before;
   const own = ownProvenance(object.metadata);
@@ -281,14 +266,6 @@ function isUntouched(
   location: Location,
 ): boolean {
   return document === object && isSamePlace(before, location) && problems.length === 0 && !refused;
-}
-
-function isSameAge(a: Entry, b: Entry): boolean {
-  const [born, other] = [a, b].map(({ document }) => document.metadata.creationTimestamp);
-  return (
-    born === other &&
-    (born !== undefined || (b.location !== undefined && isSamePlace(a.location, b.location)))
-  );
 }
 
 function isSamePlace(a: Location | undefined, b: Location): boolean {

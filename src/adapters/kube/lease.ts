@@ -187,7 +187,7 @@ export class Elector {
   }
 
   async #write(step: 'create' | 'take' | 'renew', signal: AbortSignal): Promise<void> {
-    const { api, identity } = this.#options;
+    const { identity } = this.#options;
     const before = this.#seen.lease?.spec ?? {};
     const now = microtime(Date.now());
     await this.#put(
@@ -198,14 +198,13 @@ export class Elector {
         renewTime: now,
         leaseTransitions: (before.leaseTransitions ?? 0) + (step === 'take' ? 1 : 0),
       },
-      api,
       signal,
     );
   }
 
   /** Only over the very lease that was seen. */
-  async #put(spec: LeaseSpec, api: KubeApi, signal: AbortSignal): Promise<void> {
-    const { namespace, name } = this.#options;
+  async #put(spec: LeaseSpec, signal: AbortSignal): Promise<void> {
+    const { api, namespace, name } = this.#options;
     const { lease } = this.#seen;
     const metadata = { namespace, name, ...(lease && { resourceVersion: lease.metadata.resourceVersion }) };
     const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec };
@@ -229,7 +228,7 @@ export class Elector {
       leaseTransitions,
     };
     try {
-      await this.#put(spec, this.#options.api, AbortSignal.timeout(this.#times.retry));
+      await this.#put(spec, AbortSignal.timeout(this.#times.retry));
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
       this.#options.logger.warn(

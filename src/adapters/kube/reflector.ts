@@ -5,10 +5,9 @@
 import { isFields, type Fields } from '../../api/fields.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
 import { type KubeApi, KubeError, type WatchLine } from './api.ts';
-import type { Store } from './store.ts';
+import type { Item, Store } from './store.ts';
 
 export interface ReflectorLogger {
-  debug(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   info(fields: object, message: string): void;
 }
@@ -34,12 +33,6 @@ const WATCH = { least: 290, most: 580 };
 /** Milliseconds; a server ends no watch of its own accord that soon. */
 const SHORTEST = 1_000;
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
-
-interface Item<T> {
-  readonly uid: string;
-  readonly resourceVersion: string;
-  readonly value: T;
-}
 
 export class Reflector<T> {
   readonly #options: ReflectorOptions<T>;

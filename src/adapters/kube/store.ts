@@ -1,6 +1,6 @@
 /** Objects of one kind by key, as they are known from a list and a watch. */
 
-interface Item<T> {
+export interface Item<T> {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly value: T;
