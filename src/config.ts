@@ -240,9 +240,9 @@ export class ConfigError extends Error {
 }
 
 /** Does all of these, and reports what is wrong with any of them together. @throws ConfigError */
-export function together<A, B, C>(first: () => A, second: () => B, third: () => C): [A, B, C] {
+export function together<T extends unknown[]>(...makers: { [I in keyof T]: () => T[I] }): T {
   const mistakes: string[] = [];
-  const attempt = <T>(make: () => T): T | undefined => {
+  const made = makers.map((make: () => unknown) => {
     try {
       return make();
     } catch (error) {
@@ -250,10 +250,9 @@ export function together<A, B, C>(first: () => A, second: () => B, third: () => 
       mistakes.push(...error.mistakes);
       return undefined;
     }
-  };
-  const made = [attempt(first), attempt(second), attempt(third)];
+  });
   if (mistakes.length > 0) throw new ConfigError(mistakes);
-  return made as [A, B, C];
+  return made as T;
 }
 
 export function environment(): Environment {

@@ -6,6 +6,7 @@ import type { Scrubber } from '../runtime/secrets.ts';
 import { sleep } from '../runtime/time.ts';
 import { reportAction, type ActionReport } from './report.ts';
 import { tell } from './terminal.ts';
+import { wordsOf } from '../runtime/failure.ts';
 
 /** What became of one promotion. */
 export interface Applied {
@@ -49,7 +50,7 @@ export class ApplyProgress {
 
   /** Ended by Ctrl-C, or by what nobody thought of. */
   broken(error: unknown): Applied {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = wordsOf(error);
     const open =
       this.#sent === undefined
         ? 'before all was done'

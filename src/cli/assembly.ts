@@ -14,6 +14,7 @@ import { SecretFolder } from '../adapters/secrets/folder.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
 import { Scrubber } from '../runtime/secrets.ts';
+import { wordsOf } from '../runtime/failure.ts';
 
 export const LOG_OPTIONS = ['log-level', 'log-format'] as const satisfies readonly OptionName[];
 export const REGISTRY_OPTIONS = [
@@ -96,7 +97,7 @@ function operatorRegistry(uri: string | undefined, env: Environment): Environmen
   try {
     return registryFromEnvironment(env, uri, (path) => readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new ConfigError([`--registry-uri: ${error instanceof Error ? error.message : String(error)}`]);
+    throw new ConfigError([`--registry-uri: ${wordsOf(error)}`]);
   }
 }
 

@@ -12,6 +12,7 @@ import { ConfigError, environment, type Config, type OptionName } from '../confi
 import { SourceError, type StatusStore } from '../reconcile/ports.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
+import { wordsOf } from '../runtime/failure.ts';
 
 export const GIT_OPTIONS = [
   'git-url',
@@ -106,7 +107,7 @@ function credentialsReader(
   return async (): Promise<GitCredentials> => {
     if (secret === undefined) return {};
     const keys = await folder.read(secret).catch((error: unknown) => {
-      throw new SourceError('AccessDenied', error instanceof Error ? error.message : String(error), {
+      throw new SourceError('AccessDenied', wordsOf(error), {
         cause: error,
       });
     });

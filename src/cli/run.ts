@@ -1,38 +1,32 @@
 /** `modelpromotion run`: the controller, in a cluster or as a daemon over git or a folder. */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
+import type { Config, Environment, OptionName } from '../config.ts';
 import { KubeMetrics } from '../runtime/kube-metrics.ts';
-import { parseListen, serve } from '../runtime/server.ts';
+import { serve } from '../runtime/server.ts';
 import { LOG_OPTIONS, openOutput } from './assembly.ts';
 import { controllerMetrics } from './daemon/metrics.ts';
-import { openTerm, sourceOf, type Term, TERM_OPTIONS } from './daemon/term.ts';
+import { isForCluster, openTerm, type Term, TERM_OPTIONS } from './daemon/term.ts';
 import { leaseName } from './operator/kubernetes-home.ts';
 
-export const RUN_OPTIONS = [
-  ...TERM_OPTIONS,
-  'listen',
-  ...LOG_OPTIONS,
-] as const satisfies readonly OptionName[];
+export const RUN_OPTIONS = [...TERM_OPTIONS, ...LOG_OPTIONS] as const satisfies readonly OptionName[];
 
 export type RunConfig = Config<(typeof RUN_OPTIONS)[number]>;
 
 /** Runs until the signal aborts. @throws ConfigError, and Error with a sentence when it cannot start. */
 export async function run(config: RunConfig, env: Environment, stop: AbortSignal): Promise<void> {
-  checkListen(config.listen);
   const output = openOutput(config);
   const { logger } = output;
   const metrics = controllerMetrics();
   const identity = `${env['POD_NAME'] ?? hostname()}_${randomBytes(8).toString('hex')}`;
-  const kube =
-    sourceOf(config, env) === 'kubernetes'
-      ? new KubeMetrics({
-          metrics: metrics.all,
-          lease: leaseName(config.installation),
-          depth: () => term.gauges.depth(),
-          isLeader: () => term.leads(),
-        })
-      : undefined;
+  const kube = isForCluster(config, env)
+    ? new KubeMetrics({
+        metrics: metrics.all,
+        lease: leaseName(config.installation),
+        depth: () => term.gauges.depth(),
+        isLeader: () => term.leads(),
+      })
+    : undefined;
   const open = (): Promise<Term> => openTerm({ config, env, output, metrics, kube, identity });
   let term = await open();
   metrics.gauges({
@@ -52,12 +46,4 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
     await server.close();
   }
   logger.info({}, 'stopped');
-}
-
-function checkListen(listen: string): void {
-  try {
-    parseListen(listen);
-  } catch (error) {
-    throw new ConfigError([`--listen: ${error instanceof Error ? error.message : String(error)}`]);
-  }
 }

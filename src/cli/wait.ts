@@ -12,6 +12,7 @@ import {
 } from './observed-status.ts';
 import { find } from './status.ts';
 import { print, tell } from './terminal.ts';
+import { wordsOf } from '../runtime/failure.ts';
 
 export const WAIT_OPTIONS = [
   'timeout',
@@ -72,7 +73,7 @@ async function look(
   try {
     return judge(await reader.read(signal), names, config.revision);
   } catch (error) {
-    return { kind: 'waiting', message: error instanceof Error ? error.message : String(error) };
+    return { kind: 'waiting', message: wordsOf(error) };
   }
 }
 

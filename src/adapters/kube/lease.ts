@@ -5,6 +5,7 @@
 import { sleep } from '../../runtime/time.ts';
 import { type KubeApi, KubeError } from './api.ts';
 import { microtime } from './microtime.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 
 interface LeaseTimes {
   /** How long others wait after the last change that they saw, before they take over. */
@@ -230,7 +231,7 @@ export class Elector {
     try {
       await this.#put(spec, AbortSignal.timeout(this.#times.retry));
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = wordsOf(error);
       this.#options.logger.warn(
         { detail },
         'the lease could not be given back; others wait until it runs out',
@@ -239,7 +240,7 @@ export class Elector {
   }
 
   #failed(error: unknown): void {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = wordsOf(error);
     if (this.#failure !== detail)
       this.#options.logger.warn({ detail }, 'the lease cannot be had; it is tried again');
     this.#failure = detail;

@@ -6,6 +6,7 @@ import { isFields, type Fields } from '../../api/fields.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
 import { type KubeApi, KubeError, type WatchLine } from './api.ts';
 import type { Item, Store } from './store.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 
 export interface ReflectorLogger {
   warn(fields: object, message: string): void;
@@ -264,8 +265,4 @@ function keyOf({ namespace, name }: Fields): string {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@
 import { backoff } from '../../runtime/time.ts';
 import { type KubeApi, KubeError } from './api.ts';
 import { type ObjectRef, type WriteResult, writeStatus } from './status.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 
 /** What is to be written, and what is there. */
 export interface Due {
@@ -100,7 +101,7 @@ export class KubeStatusWriter {
     } catch (error) {
       if (signal.aborted) return;
       written('failed');
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = wordsOf(error);
       if (this.#failure === undefined)
         logger.warn(
           { object: key, detail, ...(error instanceof KubeError ? {} : { err: error }) },

@@ -4,6 +4,7 @@
  */
 import { unlessAborted } from './abort.ts';
 import type { MlflowClient } from './client.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 import { RegistryError } from './errors.ts';
 import {
   EVENTS,
@@ -77,7 +78,7 @@ export class WebhookKeeper {
       await unlessAborted(this.#running ?? Promise.resolve(), signal);
       await this.#converge(undefined, signal);
     } catch (error) {
-      this.#options.told({ kind: 'failed', detail: `it could not be removed: ${wordsOf(error)}` });
+      this.#options.told({ kind: 'failed', detail: `it could not be removed: ${explain(error)}` });
     }
   }
 
@@ -93,7 +94,7 @@ export class WebhookKeeper {
     } catch (error) {
       if (signal.aborted) return;
       this.#due = declared === undefined && isAnswer(error) ? Infinity : performance.now() + pace;
-      this.#stands({ kind: 'refused', message: wordsOf(error) });
+      this.#stands({ kind: 'refused', message: explain(error) });
     }
     this.#tell(before);
   }
@@ -140,7 +141,7 @@ export class WebhookKeeper {
     if (wanted === undefined || this.#written === undefined) return this.#state;
     const failure = await this.#client
       .testWebhook(this.#written.id, signal)
-      .catch((error: unknown) => wordsOf(error));
+      .catch((error: unknown) => explain(error));
     if (failure === undefined) return { kind: 'kept' };
     return { kind: 'undelivered', message: `MLflow cannot deliver to ${wanted.url}: ${failure}` };
   }
@@ -161,8 +162,8 @@ const NO_WEBHOOKS =
 const WHAT_IT_TAKES =
   'which addresses it takes is decided by its MLFLOW_WEBHOOK_ALLOWED_SCHEMES and MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS';
 
-function wordsOf(error: unknown): string {
-  if (!(error instanceof RegistryError)) return error instanceof Error ? error.message : String(error);
+function explain(error: unknown): string {
+  if (!(error instanceof RegistryError)) return wordsOf(error);
   const { status, code, message } = error;
   if (status === 403) return 'MLflow lets only its administrators see and keep webhooks (403)';
   // What MLflow itself refuses has a code of its own; a path that it does not know has none.

@@ -17,6 +17,7 @@ import { ReplayMemory } from '../../runtime/hooks/replay.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Routes } from '../../runtime/server.ts';
 import type { Hints } from './hints.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 
 export const HOOKS = ['git', 'mlflow'] as const;
 export type Hook = (typeof HOOKS)[number];
@@ -107,7 +108,7 @@ export class Hooks {
       this.#told = undefined;
       return secrets.map((secret) => ({ owner: ANYONE, secret }));
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = wordsOf(error);
       if (this.#told !== detail)
         logger.warn({ detail }, 'the secret of the hooks cannot be used; hints are refused');
       this.#told = detail;

@@ -6,6 +6,7 @@ import { SourceError, type StatusStore } from '../../reconcile/ports.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Scrubber } from '../../runtime/secrets.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 
 /** A pass over many promotions is one commit, but nobody waits longer than this for it. */
 const LONGEST_WAIT = 2_000;
@@ -80,7 +81,7 @@ export class StatusWriter {
     } catch (error) {
       for (const key of keys) this.#dirty.add(key);
       written('failed');
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = wordsOf(error);
       this.#failure = detail;
       if (failures === 0 && !signal.aborted) {
         logger.warn(

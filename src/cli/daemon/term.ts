@@ -7,8 +7,9 @@ import { ConfigError, together } from '../../config.ts';
 import { Engine } from '../../reconcile/engine.ts';
 import { WorkQueue } from '../../runtime/queue.ts';
 import type { Scrubber } from '../../runtime/secrets.ts';
-import { text, type Routes } from '../../runtime/server.ts';
+import { parseListen, text, type Routes } from '../../runtime/server.ts';
 import type { KubeMetrics } from '../../runtime/kube-metrics.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 import { sleep } from '../../runtime/time.ts';
 import type { RegistryDirectory } from '../../adapters/mlflow/directory.ts';
 import { SecretFolder } from '../../adapters/secrets/folder.ts';
@@ -30,10 +31,12 @@ export const TERM_OPTIONS = [
   ...REGISTRY_OPTIONS,
   'sweep-interval',
   'hook-secret',
+  'listen',
   'workers',
 ] as const satisfies readonly OptionName[];
 
 type TermConfig = Config<(typeof TERM_OPTIONS)[number]>;
+type SourceConfig = Pick<TermConfig, 'source' | 'git-url'>;
 
 export interface TermOptions {
   readonly config: TermConfig;
@@ -66,14 +69,12 @@ export async function openTerm({ config, env, output, metrics, kube, identity }:
     width: config.workers,
     observer: kube,
   });
-  const kind = sourceOf(config, env);
-  const cluster =
-    kind === 'kubernetes'
-      ? await openKubernetesHome(config, { env, scrubber, logger, identity, metrics: kube })
-      : undefined;
+  const cluster = isForCluster(config, env)
+    ? await openKubernetesHome(config, { env, scrubber, logger, identity, metrics: kube })
+    : undefined;
   // The engine, the directory and the status writer know of each other only through these calls.
-  const [home, directory] = together<Home, RegistryDirectory, void>(
-    () => cluster ?? openFileHome(kind === 'git' ? 'git' : 'folder', config, scrubber, logger),
+  const [home, directory] = together<[Home, RegistryDirectory, void, void]>(
+    () => cluster ?? openFileHome(fileSourceOf(config), config, scrubber, logger),
     () =>
       openRegistries({
         config,
@@ -91,6 +92,7 @@ export async function openTerm({ config, env, output, metrics, kube, identity }:
         access: cluster?.access,
       }),
     () => checkHookSecret(config),
+    () => checkListen(config.listen),
   );
   await home.check?.();
   const engine = new Engine({
@@ -165,17 +167,26 @@ export async function openTerm({ config, env, output, metrics, kube, identity }:
   };
 }
 
+/** Whether manifests come from an API server: said so, or the first guess where one is at hand. */
+export function isForCluster({ source, 'git-url': url }: SourceConfig, env: Environment): boolean {
+  return source === undefined ? url === undefined && isInCluster(env) : source === 'kubernetes';
+}
+
 /** @throws ConfigError when nothing says where manifests come from */
-export function sourceOf(
-  config: Pick<TermConfig, 'source' | 'git-url'>,
-  env: Environment,
-): 'kubernetes' | 'git' | 'folder' {
-  if (config.source !== undefined) return config.source;
-  if (config['git-url'] !== undefined) return 'git';
-  if (isInCluster(env)) return 'kubernetes';
+function fileSourceOf({ source, 'git-url': url }: SourceConfig): 'git' | 'folder' {
+  if (source === 'folder') return 'folder';
+  if (source === 'git' || url !== undefined) return 'git';
   throw new ConfigError([
     '--source: say where manifests come from: --source kubernetes, --source git --git-url URL, or --source folder --path DIR',
   ]);
+}
+
+function checkListen(listen: string): void {
+  try {
+    parseListen(listen);
+  } catch (error) {
+    throw new ConfigError([`--listen: ${wordsOf(error)}`]);
+  }
 }
 
 function checkHookSecret({ 'hook-secret': secret, 'secrets-dir': folder }: TermConfig): void {

@@ -15,6 +15,7 @@ import { registryDocument } from '../daemon/registry-status.ts';
 import { refOf } from './finalizer.ts';
 import { FINALIZER, PROMOTIONS, REGISTRIES } from './kinds.ts';
 import type { Watches } from './watches.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 
 export interface ClusterSinkOptions {
   readonly api: KubeApi;
@@ -118,7 +119,7 @@ export class ClusterSink implements StatusSink {
       const result = await writeFinalizers(api, refOf(served), others, this.#stop.signal);
       if (result.kind !== 'conflict') return;
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = wordsOf(error);
       if (failures === 0)
         logger.warn({ promotion: key, detail }, 'a finalizer cannot be removed; it is tried again');
     }
