@@ -51,6 +51,8 @@ export interface RegistryAssembly {
   /** Secrets that are not for registries, and whose they are: they are never mixed. */
   readonly reserved?: readonly (readonly [name: string | undefined, owner: string])[];
   readonly webhooks?: WebhookKeeping;
+  /** Whether a write may begin now. */
+  readonly fence?: (() => boolean) | undefined;
   /** Where secrets and labels come from; undefined for the folders and files of the options. */
   readonly access?: Pick<DirectoryOptions, 'readSecret' | 'labelsOf'> | undefined;
 }
@@ -66,14 +68,32 @@ export function openRegistries(assembly: RegistryAssembly): RegistryDirectory {
     operator,
     operatorLimits: { sweepInterval, concurrency: OPERATOR_CONCURRENCY },
     ...access,
-    allowed: (config['registry-allow'] ?? '').split(',').filter((pattern) => pattern !== ''),
+    allowed: allowedOrigins(config['registry-allow']),
     proxy: ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'].some(
       (name) => (env[name] ?? '') !== '',
     ),
     managed,
     observe: () => observer,
     webhooks,
+    fence: assembly.fence,
   });
+}
+
+/**
+ * Origins as the address of a registry is compared with them: what a browser shows, without the port that goes without
+ * saying. @throws ConfigError, for a list that is not what it says must not let everybody go anywhere
+ */
+function allowedOrigins(list: string | undefined): readonly string[] {
+  if (list === undefined) return [];
+  const patterns = list.split(',').map((pattern) => pattern.trim().toLowerCase().replace(/\/+$/, ''));
+  const wrong = patterns.filter((pattern) => pattern !== '*' && !/^https?:\/\/[^\s/?#@\\]+$/.test(pattern));
+  if (wrong.length > 0)
+    throw new ConfigError([
+      `--registry-allow: ${wrong.map((one) => JSON.stringify(one)).join(', ')} is not an origin; write https://mlflow.example.com or https://*.example.com, with commas between them`,
+    ]);
+  return patterns.map((pattern) =>
+    pattern.replace(/^(https:\/\/.*):443$/, '$1').replace(/^(http:\/\/.*):80$/, '$1'),
+  );
 }
 
 function folderAccess({

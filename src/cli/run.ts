@@ -22,7 +22,7 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
   const kube = isForCluster(config, env)
     ? new KubeMetrics({
         metrics: metrics.all,
-        lease: leaseName(config.installation),
+        lease: leaseName(config),
         depth: () => term.gauges.depth(),
         isLeader: () => term.leads(),
       })

@@ -7,17 +7,19 @@ const SHORTEST = 4;
 const SHORTEST_LINE = 16;
 
 export class Scrubber {
-  /** The longest first: one that begins like another is taken out whole. */
-  #values: readonly string[] = [];
+  readonly #known = new Set<string>();
+  /** The longest first: one that begins like another is taken out whole. Undefined when they are to be sorted anew. */
+  #values: readonly string[] | undefined;
 
   /** Registers a secret in the forms it may surface in: raw, line by line, JSON, HTML, URL-encoded, base64. */
   add(secret: string): void {
     if (secret.length < SHORTEST) return;
     const lines = secret.split(/\r?\n/);
     if (lines.length > 1) for (const line of lines) if (line.length >= SHORTEST_LINE) this.add(line);
-    this.#values = [...new Set([...this.#values, ...formsOf(secret)])].toSorted(
-      (a, b) => b.length - a.length,
-    );
+    const fresh = formsOf(secret).filter((form) => !this.#known.has(form));
+    if (fresh.length === 0) return;
+    for (const form of fresh) this.#known.add(form);
+    this.#values = undefined;
   }
 
   /** Registers a pair as it stands in a Basic header, and its password. */
@@ -27,6 +29,7 @@ export class Scrubber {
   }
 
   scrub(text: string): string {
+    this.#values ??= [...this.#known].toSorted((a, b) => b.length - a.length);
     let clean = text.replaceAll(/\/\/[^\s/@"']+@/g, `//${REPLACEMENT}@`);
     for (const value of this.#values) clean = clean.replaceAll(value, REPLACEMENT);
     return clean;

@@ -1,6 +1,7 @@
 /** The built program, started as users start it, and watched through its own metrics and log. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
@@ -8,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+/** Node is started as in the image. */
+const NODE_FLAGS = flagsIn(readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8'));
 const DEADLINE_MS = 30 * 60_000;
 const LOOK_EVERY_MS = 500;
 
@@ -65,7 +68,7 @@ export async function startDaemon(args: readonly string[], node: readonly string
   const startedAt = performance.now();
   const child = spawn(
     NODE,
-    [...node, PROGRAM, 'run', '--listen', '127.0.0.1:0', '--log-format', 'json', ...args],
+    [...NODE_FLAGS, ...node, PROGRAM, 'run', '--listen', '127.0.0.1:0', '--log-format', 'json', ...args],
     {
       cwd: tmpdir(),
       env: { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), LC_ALL: 'C' },
@@ -122,6 +125,12 @@ export async function startDaemon(args: readonly string[], node: readonly string
 /** How many promotions are ready. */
 export function readyIn(metrics: Metrics): number {
   return metrics.sum('modelpromotion_promotions', 'ready="True"');
+}
+
+function flagsIn(dockerfile: string): string[] {
+  const [, entrypoint = '[]'] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? [];
+  const argv = JSON.parse(entrypoint) as string[];
+  return argv.slice(argv.indexOf('node') + 1, -1);
 }
 
 function parse(text: string): LogLine | undefined {

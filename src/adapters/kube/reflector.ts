@@ -33,6 +33,8 @@ const PAGE = 500;
 const WATCH = { least: 290, most: 580 };
 /** Milliseconds; a server ends no watch of its own accord that soon. */
 const SHORTEST = 1_000;
+/** After so many failures in a row from one place, all is listed anew. */
+const STUBBORN = 3;
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 export class Reflector<T> {
@@ -83,9 +85,13 @@ export class Reflector<T> {
           this.#from = undefined;
           continue;
         }
+        // A place that the server no longer knows, or does not know yet: after its data was restored, it never will.
         if (isExpired(error)) this.#from = undefined;
         else if (this.#refusesStream(error)) this.#streams = false;
-        else this.#failed(error);
+        else {
+          this.#failed(error);
+          if (failures >= STUBBORN) this.#from = undefined;
+        }
         failures += 1;
         await sleep(backoff(failures - 1, this.#options.retry ?? RETRY), signal);
       }
@@ -163,7 +169,6 @@ export class Reflector<T> {
       const one = new Map<string, Item<T>>();
       this.#collect(object, one);
       for (const [key, item] of one) store.set(key, item);
-      if (one.size === 0) store.delete(keyOf(metadata));
     } else if (type === 'DELETED') {
       store.delete(keyOf(metadata));
       this.#unusable.delete(keyOf(metadata));
@@ -184,6 +189,9 @@ export class Reflector<T> {
       });
       this.#unusable.delete(key);
     } catch (error) {
+      // Of the same object, what it said last still holds: what cannot be read was not deleted.
+      const known = this.#options.store.item(key);
+      if (known !== undefined && known.uid === metadata['uid']) into.set(key, known);
       if (this.#unusable.get(key) === resourceVersion) return;
       this.#unusable.set(key, resourceVersion);
       const { path, logger } = this.#options;

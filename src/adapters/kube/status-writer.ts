@@ -21,6 +21,8 @@ export interface KubeStatusWriterOptions {
   readonly api: KubeApi;
   /** As it stands now; undefined when there is nothing to write, or nowhere. */
   readonly dueOf: (key: string) => Due | undefined;
+  /** Whether this process may write now: one that may not has nothing to say any more. */
+  readonly mayWrite: () => boolean;
   readonly logger: StatusWriterLogger;
   readonly written: (result: 'ok' | 'failed') => void;
 }
@@ -29,6 +31,8 @@ const AT_ONCE = 8;
 const RETRY = { base: 500, max: 60_000 };
 /** How soon the watch has told what a write met. */
 const CATCH_UP = { base: 100, max: 5_000 };
+/** What others write over ours is put right at this pace. */
+const RESTORE = 1_000;
 
 export class KubeStatusWriter {
   readonly #options: KubeStatusWriterOptions;
@@ -54,6 +58,17 @@ export class KubeStatusWriter {
     this.#waiting.delete(key);
     this.#due.add(key);
     this.#serve();
+  }
+
+  /** Looks soon whether the server has what it should have. */
+  check(key: string): void {
+    if (this.#due.has(key) || this.#running.has(key) || this.#waiting.has(key)) return;
+    const due = this.#options.dueOf(key);
+    if (due === undefined || due.isThere) return;
+    this.#waiting.set(
+      key,
+      setTimeout(() => this.changed(key), RESTORE),
+    );
   }
 
   /** Resolves when the signal aborts; writes begin with the first `changed`. */
@@ -88,7 +103,7 @@ export class KubeStatusWriter {
     const { dueOf, api, logger, written } = this.#options;
     const { signal } = this.#stop;
     const due = dueOf(key);
-    if (due === undefined || due.isThere || signal.aborted) {
+    if (due === undefined || due.isThere || signal.aborted || !this.#options.mayWrite()) {
       this.#failures.delete(key);
       return;
     }

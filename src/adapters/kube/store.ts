@@ -39,6 +39,15 @@ export class Store<T> {
   set(key: string, item: Item<T>): void {
     const before = this.#items.get(key);
     if (before?.uid === item.uid && isOlder(item.resourceVersion, before.resourceVersion)) return;
+    this.#put(key, item, before);
+  }
+
+  /** The item itself, with which version of it is known. */
+  item(key: string): Item<T> | undefined {
+    return this.#items.get(key);
+  }
+
+  #put(key: string, item: Item<T>, before: Item<T> | undefined): void {
     // Another object of that name: the one before is gone, which its listeners have to hear.
     if (before !== undefined && before.uid !== item.uid) this.delete(key);
     this.#items.set(key, item);
@@ -57,7 +66,9 @@ export class Store<T> {
     for (const key of this.#items.keys()) if (!items.has(key)) this.delete(key);
     for (const [key, item] of items) {
       const before = this.#items.get(key);
-      if (before?.uid !== item.uid || before.resourceVersion !== item.resourceVersion) this.set(key, item);
+      if (before?.uid === item.uid && before.resourceVersion === item.resourceVersion) continue;
+      // After a restore of the server's data a list may be older than what was known: it is what there is.
+      this.#put(key, item, before);
     }
     this.#synced = true;
   }

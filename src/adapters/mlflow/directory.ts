@@ -43,6 +43,8 @@ export interface DirectoryOptions {
   /** Names of the models of a registry that promotions manage now. */
   readonly managed: (address: string) => ReadonlySet<string>;
   readonly observe: (registry: string) => ClientObserver;
+  /** Whether a write may begin now. */
+  readonly fence?: (() => boolean) | undefined;
   /** Whoever keeps the webhooks that registries declare; a one-shot command keeps none. */
   readonly webhooks?: WebhookKeeping | undefined;
 }
@@ -145,7 +147,7 @@ export class RegistryDirectory implements Registries {
   }
 
   #listOperator(operator: EnvironmentRegistry): Listed {
-    const { operatorLimits, managed, observe, proxy } = this.#options;
+    const { operatorLimits, managed, observe, proxy, fence } = this.#options;
     const { sweepInterval, concurrency } = operatorLimits;
     const address = addressOf(operator.uri, operator.workspace);
     const registry = new MlflowRegistry({
@@ -156,6 +158,7 @@ export class RegistryDirectory implements Registries {
       concurrency,
       sweepInterval,
       proxy,
+      fence,
       managed: () => managed(address),
       writers: this.#writersOf(address),
       observer: observe(OPERATOR_REGISTRY),
@@ -164,7 +167,7 @@ export class RegistryDirectory implements Registries {
   }
 
   #listDeclared(key: string, entry: RegistryEntry): Listed {
-    const { managed, observe, proxy } = this.#options;
+    const { managed, observe, proxy, fence } = this.#options;
     const { spec } = entry.document;
     const uri = spec.uri.replace(/\/+$/, '');
     const address = addressOf(uri, spec.workspace);
@@ -178,6 +181,7 @@ export class RegistryDirectory implements Registries {
       concurrency: spec.limits.concurrency,
       sweepInterval,
       proxy,
+      fence,
       managed: () => managed(address),
       writers: this.#writersOf(address),
       observer: observe(key),

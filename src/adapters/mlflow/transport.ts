@@ -26,6 +26,8 @@ export interface TransportOptions {
   readonly concurrency: number;
   /** Whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured. */
   readonly proxy: boolean;
+  /** Whether a write may begin now; asked when nothing stands between the answer and the network any more. */
+  readonly fence?: (() => boolean) | undefined;
 }
 
 export interface Call {
@@ -88,6 +90,9 @@ export class Transport {
     const credentials = await this.#options.credentials();
     const authorization = authorizationOf(credentials);
     const dispatcher = await this.#connections();
+    signal.throwIfAborted();
+    if (call.method !== 'GET' && this.#options.fence?.() === false)
+      throw new RegistryError('transient', 'this process may no longer write');
     const deadline = AbortSignal.timeout(call.timeout);
     this.#requests += 1;
     try {

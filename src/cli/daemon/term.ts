@@ -90,6 +90,7 @@ export async function openTerm({ config, env, output, metrics, kube, identity }:
         ],
         webhooks: { installation: config.installation, told: webhookTold(logger) },
         access: cluster?.access,
+        fence: cluster?.fence,
       }),
     () => checkHookSecret(config),
     () => checkListen(config.listen),

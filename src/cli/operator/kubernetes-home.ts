@@ -43,9 +43,13 @@ const FLUSH = 5_000;
 /** With the growing delays between them, some minutes. */
 const RELEASE_PATIENCE = 10;
 
-/** What a Lease of this installation is called. */
-export function leaseName(installation: string): string {
-  return `modelpromotion-${installation.toLowerCase().replaceAll('_', '-')}`;
+/** What a Lease of this installation is called: those that watch one namespace each do not exclude each other. */
+export function leaseName({
+  installation,
+  'watch-namespace': namespace,
+}: Pick<KubernetesConfig, 'installation' | 'watch-namespace'>): string {
+  const name = `modelpromotion-${installation.toLowerCase().replaceAll('_', '-')}`;
+  return namespace === undefined ? name : `${name}.${namespace}`;
 }
 
 export function isInCluster(env: Environment): boolean {
@@ -70,7 +74,7 @@ export async function openKubernetesHome(
   const elector = new Elector({
     api,
     namespace: config['lease-namespace'] ?? env['POD_NAMESPACE'] ?? cluster.namespace ?? 'default',
-    name: leaseName(config.installation),
+    name: leaseName(config),
     identity,
     duration: config['lease-duration'],
     logger,
@@ -109,7 +113,7 @@ export async function openKubernetesHome(
         if (after === undefined) metrics?.forget(asObject({ namespace: space, name }));
       });
       watches.onNews(source, inside.pollNow);
-      return new ClusterSink({ api, watches, inside, scrubber, logger });
+      return new ClusterSink({ api, watches, inside, scrubber, logger, fence: () => elector.fence() });
     },
     lead: async (work, signal) => {
       const watching = watches.run(stop.signal);
@@ -118,8 +122,8 @@ export async function openKubernetesHome(
           // The last words of the one before may not have come to us yet.
           if (stoodBy) await watches.refresh(leading);
           await work(leading);
+          await events.flush(AbortSignal.timeout(FLUSH));
         }, signal);
-        await events.flush(AbortSignal.timeout(FLUSH));
         return ending;
       } finally {
         stop.abort();

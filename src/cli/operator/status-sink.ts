@@ -23,6 +23,8 @@ export interface ClusterSinkOptions {
   readonly inside: Inside;
   readonly scrubber: Scrubber;
   readonly logger: Logger;
+  /** Whether this process may write now. */
+  readonly fence: () => boolean;
 }
 
 const RETRY = { base: 500, max: 60_000 };
@@ -35,17 +37,21 @@ export class ClusterSink implements StatusSink {
 
   constructor(options: ClusterSinkOptions) {
     this.#options = options;
-    const { api, logger, inside } = options;
+    const { api, logger, inside, fence } = options;
     const common = {
       api,
       logger,
+      mayWrite: fence,
       written: (result: 'ok' | 'failed') => inside.metrics.statusWritten(result),
     };
     this.#promotions = new KubeStatusWriter({ ...common, dueOf: (key) => this.#promotionDue(key) });
     this.#registries = new KubeStatusWriter({ ...common, dueOf: (key) => this.#registryDue(key) });
     // The way out for whoever deleted what cannot be released.
     options.watches.promotions.onChange((key, _, after) => {
-      if (after !== undefined && isGivenUp(after)) inside.engine.giveUpRelease(key);
+      if (after === undefined) return;
+      if (isGivenUp(after)) inside.engine.giveUpRelease(key);
+      // Whatever else writes a status, ours is the one that holds.
+      this.#promotions.check(key);
     });
   }
 
@@ -111,9 +117,9 @@ export class ClusterSink implements StatusSink {
   }
 
   async #letGo(key: string, failures: number): Promise<void> {
-    const { watches, api, logger } = this.#options;
+    const { watches, api, logger, fence } = this.#options;
     const served = watches.promotions.get(key);
-    if (served === undefined || this.#stop.signal.aborted || !this.#isReleased(key)) return;
+    if (served === undefined || !fence() || this.#stop.signal.aborted || !this.#isReleased(key)) return;
     const others = served.finalizers.filter((one) => one !== FINALIZER);
     try {
       const result = await writeFinalizers(api, refOf(served), others, this.#stop.signal);

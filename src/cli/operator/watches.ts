@@ -23,7 +23,8 @@ export class Watches {
   readonly registries = new Store<Served<ModelRegistry>>();
   readonly #namespaces = new Store<Labels>();
   readonly #reflectors: readonly [Reflector<Served<ModelPromotion>>, Reflector<Served<ModelRegistry>>];
-  readonly #others: readonly Pick<Reflector<unknown>, 'run'>[];
+  /** Of the labels of namespaces; undefined where only one namespace is watched. */
+  readonly #labels: Reflector<Labels> | undefined;
 
   /** @param namespace the one that is watched; undefined for all, and then for their labels too */
   constructor(api: KubeApi, namespace: string | undefined, logger: Logger) {
@@ -42,21 +43,25 @@ export class Watches {
         decode: (raw) => toServed(raw, (object) => readObject('ModelRegistry', object)),
       }),
     ];
-    this.#others =
+    this.#labels =
       namespace === undefined
-        ? [new Reflector({ ...common, path: NAMESPACES_PATH, store: this.#namespaces, decode: labelsIn })]
-        : [];
+        ? new Reflector({ ...common, path: NAMESPACES_PATH, store: this.#namespaces, decode: labelsIn })
+        : undefined;
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#reflectors, ...this.#others].map((reflector) => reflector.run(signal)));
+    await Promise.all(this.#all().map((reflector) => reflector.run(signal)));
   }
 
   /** Lists our kinds anew. Resolves when that is done, rejects when the signal aborts. */
   async refresh(signal: AbortSignal): Promise<void> {
     const { promise, reject } = Promise.withResolvers<never>();
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    await Promise.race([promise, Promise.all(this.#reflectors.map((reflector) => reflector.refresh()))]);
+    await Promise.race([promise, Promise.all(this.#all().map((reflector) => reflector.refresh()))]);
+  }
+
+  #all(): readonly Pick<Reflector<unknown>, 'run' | 'refresh'>[] {
+    return this.#labels === undefined ? this.#reflectors : [...this.#reflectors, this.#labels];
   }
 
   /** Tells a source what happened that its listing depends on, and then calls back. */
@@ -84,8 +89,13 @@ export class Watches {
     const [promotions, registries] = this.#reflectors;
     return {
       promotions: asWatched(this.promotions, promotions),
-      registries: asWatched(this.registries, registries),
+      registries: asWatched(this.registries, registries, () => this.#labelsMissing),
     };
+  }
+
+  /** Until the labels are known, who may use the registry of another namespace is not known either. */
+  get #labelsMissing(): string | undefined {
+    return this.#labels === undefined ? undefined : missingIn(this.#namespaces, this.#labels);
   }
 
   /** Why not everything is known yet. */
@@ -99,16 +109,22 @@ export class Watches {
   }
 }
 
-function asWatched<T>(store: Store<Served<T>>, reflector: Reflector<Served<T>>): Watched<T> {
+function asWatched<T>(
+  store: Store<Served<T>>,
+  reflector: Reflector<Served<T>>,
+  more: () => string | undefined = () => undefined,
+): Watched<T> {
   return {
     get missing() {
-      return store.synced
-        ? undefined
-        : (reflector.failure ?? 'the objects of the cluster were not listed yet');
+      return missingIn(store, reflector) ?? more();
     },
     get: (key) => store.get(key),
     values: () => store.values(),
   };
+}
+
+function missingIn<T>(store: Store<T>, { failure }: Reflector<T>): string | undefined {
+  return store.synced ? undefined : (failure ?? 'the objects of the cluster were not listed yet');
 }
 
 function labelsIn(raw: unknown): Labels {

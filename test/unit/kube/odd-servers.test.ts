@@ -101,8 +101,8 @@ async function following(
   const warn = ({ detail }: { detail?: string }): void => void warned.push(detail ?? '');
   const logger = { debug: () => undefined, info: () => undefined, warn };
   const decode = (raw: unknown): string => {
-    const { metadata } = raw as { metadata: { name: string } };
-    if (metadata.name === 'odd') throw new Error('cannot be used');
+    const { metadata, unusable } = raw as { metadata: { name: string }; unusable?: boolean };
+    if (metadata.name === 'odd' || unusable === true) throw new Error('cannot be used');
     return metadata.name;
   };
   const end = new AbortController();
@@ -162,6 +162,32 @@ describe('A reflector', () => {
       expect([...store.values()]).toEqual(['a', 'c']);
       expect(warned).toEqual(['cannot be used']);
     });
+  });
+
+  it('keeps what an object said last when it says what cannot be used, and lets it go when it is deleted', async () => {
+    const bad = { ...object('a', '11'), unusable: true };
+    await using odd = await serve([watch(...beginning(object('a', '1')), line('MODIFIED', bad))]);
+    await following(odd, (store, warned) => {
+      expect(warned).toEqual(['cannot be used']);
+      expect([...store.values()]).toEqual(['a']);
+    });
+    const gone = line('DELETED', { ...bad, metadata: { ...bad.metadata, resourceVersion: '12' } });
+    await using end = await serve([watch(...beginning(object('a', '1')), line('MODIFIED', bad), gone)]);
+    await following(end, (store, warned) => {
+      expect(warned).toEqual(['cannot be used']);
+      expect([...store.values()]).toEqual([]);
+    });
+  });
+
+  it('lists anew when the server does not know the place it stands at, as after a restore of its data', async () => {
+    const tooLarge = line('ERROR', { code: 504, reason: 'Timeout', message: 'Too large resource version' });
+    await using odd = await serve([
+      ended(...beginning(object('a', '1000'))),
+      ...Array.from({ length: 4 }, () => ended(tooLarge)),
+      watch(...beginning(object('a', '850'), object('b', '840'))),
+    ]);
+    await following(odd, (store) => expect([...store.values()]).toEqual(['a', 'b']));
+    expect(odd.seen.at(-1)).toContain('sendInitialEvents=true');
   });
 
   it('pauses before it asks again for a watch that ended at once', async () => {

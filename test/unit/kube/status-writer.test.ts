@@ -10,6 +10,7 @@ function open(answer: Answer) {
   const sent: string[] = [];
   const warnings: string[] = [];
   const results: string[] = [];
+  const leads = { now: true };
   const api: KubeApi = {
     request: <T>(request: KubeRequest) => {
       const body = request.body as { metadata: { name: string }; status: string };
@@ -21,6 +22,7 @@ function open(answer: Answer) {
     },
   };
   const writer = new KubeStatusWriter({
+    mayWrite: () => leads.now,
     api,
     dueOf: (key) => {
       const status = statuses.get(key);
@@ -43,7 +45,7 @@ function open(answer: Answer) {
     statuses.set(key, status);
     writer.changed(key);
   };
-  return { writer, change, sent, warnings, results };
+  return { writer, change, statuses, sent, warnings, results, leads };
 }
 
 const patience = AbortSignal.timeout(20_000);
@@ -82,6 +84,26 @@ describe('A status', () => {
     await expect.poll(() => sent.length, { timeout: 10_000 }).toBe(2);
     await writer.flush(patience);
     expect(results).toEqual(counted);
+  });
+
+  it('is not written by a process that lost the lease, not even as its last word', async () => {
+    const { writer, change, sent, leads } = open(() => Promise.reject(new KubeError('no', { status: 409 })));
+    change('a', 'one');
+    await expect.poll(() => sent.length).toBe(1);
+    leads.now = false;
+    await writer.flush(patience);
+    expect(sent).toEqual(['a=one']);
+  });
+
+  it('that somebody wrote over is put right, once for many such writes', async () => {
+    const { writer, statuses, sent } = open(written);
+    statuses.set('a', 'ours');
+    for (let times = 0; times < 20; times += 1) writer.check('a');
+    await expect.poll(() => sent, { timeout: 10_000 }).toEqual(['a=ours']);
+    statuses.set('a', 'there');
+    writer.check('a');
+    await writer.flush(patience);
+    expect(sent).toEqual(['a=ours']);
   });
 
   it('of an object that is gone is given up', async () => {

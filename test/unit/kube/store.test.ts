@@ -35,6 +35,13 @@ describe('A store', () => {
     expect([store.get('ml/a'), told.length]).toEqual(['new', 1]);
   });
 
+  it('believes a whole list that is older than what it knows: the data of the server was restored', () => {
+    const { store } = openStore();
+    store.replace(new Map([['ml/a', item('1', '1000', 'new')]]));
+    store.replace(new Map([['ml/a', item('1', '850', 'restored')]]));
+    expect(store.get('ml/a')).toBe('restored');
+  });
+
   it('that is filled anew tells only of what differs, and of what is gone', () => {
     const { store, told } = openStore();
     expect(store.synced).toBe(false);
