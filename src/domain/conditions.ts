@@ -5,6 +5,7 @@ import { describeLocation, type Problem } from '../api/listing.ts';
 import type { Condition, ModelPromotionStatus } from '../api/generated/types.ts';
 import { describeAction } from './action.ts';
 import { decisionsOf, type Attempt, type Pass } from './finding.ts';
+import type { Promotion, Target } from './desired.ts';
 import type { Decision, Plan } from './plan.ts';
 
 const LONGEST_MESSAGE = 4_000;
@@ -16,28 +17,24 @@ export interface Ready {
   readonly message: string;
 }
 
-export function judge({ previous, finding }: Pass): Ready {
+export function judge({ promotion, previous, finding }: Pass): Ready {
   switch (finding.kind) {
     case 'Invalid':
       return { status: 'False', reason: 'InvalidSpec', message: describeProblems(finding.problems) };
     case 'Obstructed':
       return { status: 'False', ...finding.obstacle };
     case 'Planned':
-      return judgePlan(finding.plan, finding.attempt, previous);
+      return finding.plan.kind === 'Suspended'
+        ? suspended(promotion, previous)
+        : judgePlan(finding.plan, finding.attempt);
     default:
       return finding satisfies never;
   }
 }
 
-function judgePlan(
-  plan: Plan,
-  attempt: Attempt | undefined,
-  previous: ModelPromotionStatus | undefined,
-): Ready {
+function judgePlan(plan: Exclude<Plan, { kind: 'Suspended' }>, attempt: Attempt | undefined): Ready {
   if (attempt?.failure !== undefined) return { status: 'False', ...attempt.failure };
   switch (plan.kind) {
-    case 'Suspended':
-      return suspended(previous);
     case 'UpToDate':
       return settled(plan.decisions);
     case 'Blocked':
@@ -49,13 +46,22 @@ function judgePlan(
   }
 }
 
-function suspended(previous: ModelPromotionStatus | undefined): Ready {
+/** What was ready stays so, but only for the versions that were declared then. */
+function suspended({ targets }: Promotion, previous: ModelPromotionStatus | undefined): Ready {
   const ready = previous?.conditions?.find((condition) => condition.type === 'Ready');
-  return {
-    status: ready?.status ?? 'Unknown',
-    reason: 'Suspended',
-    message: 'suspended: the registry is left alone until spec.suspend is false',
-  };
+  const message = 'suspended: the registry is left alone until spec.suspend is false';
+  if (ready?.status === 'True' && !targets.every((target) => wasApplied(target, previous)))
+    return {
+      status: 'Unknown',
+      reason: 'Suspended',
+      message: `${message}; what is declared now was never applied`,
+    };
+  return { status: ready?.status ?? 'Unknown', reason: 'Suspended', message };
+}
+
+function wasApplied({ id, want }: Target, previous: ModelPromotionStatus | undefined): boolean {
+  const before = previous?.targets?.find(({ target }) => target === id);
+  return before !== undefined && (want.kind === 'follows' || before.applied?.version === want.version);
 }
 
 function settled(decisions: readonly Decision[]): Ready {

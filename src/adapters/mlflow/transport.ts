@@ -47,7 +47,7 @@ export interface Call {
 export type Connections = 'kept' | 'fresh';
 
 /** A page of 50,000 versions takes about 25 MiB. */
-const LARGEST_ANSWER = 256 * 1024 * 1024;
+const LARGEST_ANSWER = 64 * 1024 * 1024;
 /** uvicorn closes idle connections after 5 s; a write must not meet a connection that is closing. */
 const KEEP_ALIVE = 3_000;
 

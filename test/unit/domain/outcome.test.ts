@@ -283,6 +283,13 @@ describe('a status', () => {
     },
   );
 
+  it('is not Ready for a version that was declared while, or just when, it was suspended', () => {
+    const declared: PromotionSpec = { ...spec, stages: { Production: '4' }, suspend: true };
+    const promotion = aPromotion(declared, { generation: 2 });
+    const outcome = look(known(inPlace), { promotion, previous: settled, now: NOW + MINUTE });
+    expect(conditions(outcome)).toEqual(['Ready=Unknown/Suspended']);
+  });
+
   it('remembers the token of the look that was asked for', () => {
     const asked = look(known(inPlace), {
       promotion: aPromotion(spec, { reconcileAt: 'now' }),
