@@ -3,9 +3,13 @@
  * so that what hangs in one holds up no other; lanes take turns.
  */
 interface Lane {
-  readonly ready: Set<string>;
+  /** In this order: what somebody waits for, then everything else. */
+  readonly ready: readonly [urgent: Set<string>, routine: Set<string>];
   running: number;
 }
+
+/** Whether somebody waits for a key, or it is only its time. */
+export type Rank = 'urgent' | 'routine';
 
 export class Lanes {
   readonly #width: number;
@@ -23,19 +27,26 @@ export class Lanes {
     return this.#size;
   }
 
-  add(key: string, name: string): void {
-    const lane = this.#lanes.get(name) ?? { ready: new Set(), running: 0 };
-    lane.ready.add(key);
+  add(key: string, name: string, rank: Rank): void {
+    const lane = this.#lanes.get(name) ?? { ready: [new Set(), new Set()], running: 0 };
+    lane.ready[rank === 'urgent' ? 0 : 1].add(key);
     this.#lanes.set(name, lane);
     this.#size += 1;
+  }
+
+  /** Somebody waits for a key that is ready already. */
+  hurry(key: string, name: string): void {
+    const [urgent, routine] = this.#lanes.get(name)?.ready ?? [];
+    if (routine?.delete(key) === true) urgent?.add(key);
   }
 
   /** The key that may run now, with its lane; it runs until `done`. */
   next(): { key: string; lane: string } | undefined {
     for (const [name, lane] of this.#lanes) {
-      const [key] = lane.ready;
+      const from = lane.ready.find(({ size }) => size > 0);
+      const [key] = from ?? [];
       if (key === undefined || lane.running >= this.#width) continue;
-      lane.ready.delete(key);
+      from?.delete(key);
       lane.running += 1;
       this.#size -= 1;
       this.#lanes.delete(name);
@@ -50,12 +61,12 @@ export class Lanes {
     const lane = this.#lanes.get(name);
     if (lane === undefined) return;
     lane.running -= 1;
-    if (lane.running === 0 && lane.ready.size === 0) this.#lanes.delete(name);
+    if (lane.running === 0 && lane.ready.every(({ size }) => size === 0)) this.#lanes.delete(name);
   }
 
   /** Forgets what is ready. */
   clear(): void {
-    for (const lane of this.#lanes.values()) lane.ready.clear();
+    for (const { ready } of this.#lanes.values()) ready.forEach((keys) => keys.clear());
     this.#size = 0;
   }
 }

@@ -1,8 +1,8 @@
 /**
  * A work queue of keys, after client-go's: a key waits once, never runs twice at the same time, and runs again
- * when it is added while it runs. What a key means is looked up when it runs: level, not edge.
+ * when it is added while it runs. Of the keys of a lane, those that somebody waits for come first. What a key means is looked up when it runs: level, not edge.
  */
-import { Lanes } from './lanes.ts';
+import { Lanes, type Rank } from './lanes.ts';
 import { backoff, LONGEST_DELAY } from './time.ts';
 
 const RETRY = { base: 750, max: 15 * 60_000 };
@@ -26,11 +26,11 @@ export class WorkQueue {
   readonly #laneOf: (key: string) => string;
   readonly #lanes: Lanes;
   readonly #observer: QueueObserver | undefined;
-  /** With the time since when each waits, in milliseconds. */
-  readonly #ready = new Map<string, number>();
+  /** With the lane that each waits in, and the time since when, in milliseconds. */
+  readonly #ready = new Map<string, { lane: string; since: number }>();
   /** With the lane that each runs in. */
   readonly #running = new Map<string, string>();
-  readonly #again = new Set<string>();
+  readonly #again = new Map<string, Rank>();
   readonly #timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
   readonly #failures = new Map<string, number>();
   readonly #idle: (() => void)[] = [];
@@ -44,17 +44,22 @@ export class WorkQueue {
   }
 
   /** Runs soon. A delayed run of the same key is no longer needed. */
-  add(key: string): void {
+  add(key: string, rank: Rank = 'urgent'): void {
     if (this.#closed) return;
     this.#cancelTimer(key);
     if (this.#running.has(key)) {
-      this.#again.add(key);
+      if (this.#again.get(key) !== 'urgent') this.#again.set(key, rank);
       return;
     }
-    if (this.#ready.has(key)) return;
-    this.#ready.set(key, performance.now());
+    const ready = this.#ready.get(key);
+    if (ready !== undefined) {
+      if (rank === 'urgent') this.#lanes.hurry(key, ready.lane);
+      return;
+    }
+    const lane = this.#laneOf(key);
+    this.#ready.set(key, { lane, since: performance.now() });
     this.#observer?.added();
-    this.#lanes.add(key, this.#laneOf(key));
+    this.#lanes.add(key, lane, rank);
     this.#serve();
   }
 
@@ -66,7 +71,7 @@ export class WorkQueue {
     const due = this.#timers.get(key);
     if (due !== undefined && due.at <= at) return;
     this.#cancelTimer(key);
-    this.#timers.set(key, { at, timer: setTimeout(() => this.add(key), delay) });
+    this.#timers.set(key, { at, timer: setTimeout(() => this.add(key, 'routine'), delay) });
   }
 
   /** Runs again after a delay that doubles with every failure in a row. Returns that delay. */
@@ -98,7 +103,9 @@ export class WorkQueue {
     if (lane === undefined) return;
     this.#running.delete(key);
     this.#lanes.done(lane);
-    if (this.#again.delete(key)) this.add(key);
+    const again = this.#again.get(key);
+    this.#again.delete(key);
+    if (again !== undefined) this.add(key, again);
     this.#serve();
     this.#tellIdle();
   }
@@ -135,7 +142,7 @@ export class WorkQueue {
     while (this.#takers.length > 0) {
       const next = this.#lanes.next();
       if (next === undefined) return;
-      const since = this.#ready.get(next.key) ?? performance.now();
+      const since = this.#ready.get(next.key)?.since ?? performance.now();
       this.#ready.delete(next.key);
       this.#observer?.taken((performance.now() - since) / 1_000);
       this.#running.set(next.key, next.lane);

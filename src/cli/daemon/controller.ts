@@ -12,6 +12,7 @@ import type { Engine } from '../../reconcile/engine.ts';
 import { SourceError, type Source } from '../../reconcile/ports.ts';
 import { Bell } from '../../runtime/bell.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { Rank } from '../../runtime/lanes.ts';
 import type { WorkQueue } from '../../runtime/queue.ts';
 import { backoff, jitter, sleep } from '../../runtime/time.ts';
 import type { ControllerMetrics } from './metrics.ts';
@@ -183,8 +184,10 @@ export class Controller {
       const listing = await source.poll(stop, moved);
       metrics.polled(listing === undefined ? 'unchanged' : 'changed', seconds());
       if (this.#source.failure !== undefined) this.#options.logger.info({}, 'the source can be read again');
+      // What was there when we came can wait for what somebody changes now.
+      const rank = this.#source.listed ? 'urgent' : 'routine';
       this.#source = { lastRead: Date.now(), failure: undefined, listed: true };
-      if (listing !== undefined) await this.#accept(listing);
+      if (listing !== undefined) await this.#accept(listing, rank);
       this.#gap = Math.min(LONGEST_GAP, performance.now() - started);
       return true;
     } catch (error) {
@@ -225,7 +228,7 @@ export class Controller {
     return { reason: 'Unreachable', message: 'an unexpected error; see the log' };
   }
 
-  async #accept(listing: Listing | Amendment): Promise<void> {
+  async #accept(listing: Listing | Amendment, rank: Rank): Promise<void> {
     const { engine, directory, queue } = this.#options;
     this.#tellListing(listing);
     const keys = await engine.accept(listing);
@@ -235,7 +238,7 @@ export class Controller {
     this.#followRegistries(usable);
     for (const { key } of refused) this.#options.statusWriter?.swept?.(key);
     const unswept = this.#unsweptAddresses();
-    for (const key of keys) if (!unswept.has(engine.addressOf(key) ?? '')) queue.add(key);
+    for (const key of keys) if (!unswept.has(engine.addressOf(key) ?? '')) queue.add(key, rank);
   }
 
   #tellListing(listing: Listing | Amendment): void {
@@ -288,7 +291,8 @@ export class Controller {
       if (signal.aborted) return;
       const turned = sweep === undefined ? failures === 0 : !known || failures > 0;
       const models = turned ? undefined : (sweep?.changed ?? []);
-      for (const promotion of engine.keysOf(listed.address, models)) queue.add(promotion);
+      for (const promotion of engine.keysOf(listed.address, models))
+        queue.add(promotion, models === undefined ? 'routine' : 'urgent');
       if (turned && sweep !== undefined) this.#tellSweep(listed, sweep);
       known ||= sweep !== undefined;
       failures = sweep === undefined ? failures + 1 : 0;

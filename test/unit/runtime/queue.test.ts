@@ -50,6 +50,44 @@ describe('a key', () => {
   });
 });
 
+describe('what somebody waits for', () => {
+  it('comes before all that is only due, in the order in which it was asked for', async () => {
+    for (const key of ['a/1', 'a/2', 'a/3']) queue.add(key, 'routine');
+    queue.add('a/4');
+    // It waits already, and now somebody waits for it.
+    queue.add('a/3');
+    expect([await queue.take(), await queue.take()]).toEqual(['a/4', 'a/3']);
+    queue.done('a/4');
+    queue.done('a/3');
+    expect([await queue.take(), await queue.take()]).toEqual(['a/1', 'a/2']);
+    expect(queue.depth).toBe(0);
+  });
+
+  it('does not wait longer because it becomes due as well', async () => {
+    queue.add('a/1', 'routine');
+    queue.add('a/2');
+    queue.add('a/2', 'routine');
+    expect(await queue.take()).toBe('a/2');
+  });
+
+  it('is remembered while the key runs', async () => {
+    queue.add('a/1');
+    expect(await queue.take()).toBe('a/1');
+    queue.add('a/1');
+    queue.add('a/1', 'routine');
+    queue.add('a/2', 'routine');
+    queue.done('a/1');
+    expect(await queue.take()).toBe('a/1');
+  });
+
+  it('leaves what comes by a timer behind', async () => {
+    queue.addAfter('a/1', 10);
+    vi.advanceTimersByTime(10);
+    queue.add('a/2');
+    expect(await queue.take()).toBe('a/2');
+  });
+});
+
 describe('a lane', () => {
   it('runs no more keys at once than its width, and goes on when one is done', async () => {
     for (const key of ['a/1', 'a/2', 'a/3']) queue.add(key);
