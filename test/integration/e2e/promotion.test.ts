@@ -127,7 +127,7 @@ describe('a promotion', () => {
     await daemon.sweeps(2);
     const shown = await daemon.promotion('ml/churn');
 
-    expect(conditionOf(shown, 'Ready')).toMatchObject({ status: 'True', reason: 'Suspended' });
+    expect(conditionOf(shown, 'Ready')).toMatchObject({ status: 'Unknown', reason: 'Suspended' });
     expect(shown?.status?.summary).toMatchObject({ ready: 'Suspended' });
     expect(await mlflow.state(model)).toMatchObject({
       stages: { 4: 'Production' },

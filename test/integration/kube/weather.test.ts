@@ -173,6 +173,58 @@ describe('An operator', () => {
     expect(promotionsOf(proxy, model)).toEqual(['2', '3']);
   });
 
+  it('that was paused with a write in flight sends nothing more, and leaves the status of the one after it alone', async () => {
+    const model = await aModel();
+    await using proxy = await startFaultProxy(sharedMlflow());
+    const namespace = await world.namespace({ uri: proxy.url });
+    const [reached, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    proxy.on({ path: /transition-stage/, times: 1 }, async ({ forward, reply }) => {
+      reached.resolve();
+      await held.promise;
+      reply(await forward());
+    });
+    await using leader = await world.operator();
+    await leader.logged('leading');
+    await using standby = await world.operator();
+    await standby.logged('standing by: another replica leads');
+    await world.promote(`${namespace}/churn`, { model, ...production('2') });
+    await reached.promise;
+    process.kill(leader.pid, 'SIGSTOP');
+    await standby.logged('leading');
+    await world.promote(`${namespace}/churn`, { model, ...production('3') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    process.kill(leader.pid, 'SIGCONT');
+    await leader.logged('the lease was lost: nothing more is written until it is had again');
+    await sleep(3_000);
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    // Both had begun what was declared first. The one write that was under way lands late: the one that leads now finds it, and puts it right.
+    held.resolve();
+    await eventually(() => expect(promotionsOf(proxy, model)).toEqual(['2', '3', '2', '3']));
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    expect(await mlflow.state(model)).toMatchObject({ stages: { 3: 'Production' } });
+  });
+
+  it('puts a status right that somebody else wrote over', async () => {
+    const [namespace, model] = [await world.namespace(), await aModel()];
+    await using operator = await world.operator();
+    await world.promote(`${namespace}/churn`, { model, ...production('2') });
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    const patch = JSON.stringify({ status: { observedGeneration: -1, conditions: [] } });
+    await world.cluster.kubectl([
+      'patch',
+      'mp',
+      '-n',
+      namespace,
+      'churn',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      patch,
+    ]);
+    await world.settled(`${namespace}/churn`, 'UpToDate');
+    expect((await operator.stop()).code).toBe(0);
+  });
+
   it('does not write what it found of one object to another that took its name', async () => {
     const model = await aModel();
     await using proxy = await startFaultProxy(sharedMlflow());
