@@ -197,9 +197,11 @@ describe('An operator', () => {
     await leader.logged('the lease was lost: nothing more is written until it is had again');
     await sleep(3_000);
     await world.settled(`${namespace}/churn`, 'UpToDate');
-    // Both had begun what was declared first. The one write that was under way lands late: the one that leads now finds it, and puts it right.
+    // The one write that was under way lands late: the one that leads now finds it, and puts it right.
     held.resolve();
-    await eventually(() => expect(promotionsOf(proxy, model)).toEqual(['2', '3', '2', '3']));
+    // It may have carried out first what was declared when it came to lead.
+    await eventually(() => expect(promotionsOf(proxy, model).slice(-3)).toEqual(['3', '2', '3']));
+    expect(promotionsOf(proxy, model).length).toBeLessThanOrEqual(4);
     await world.settled(`${namespace}/churn`, 'UpToDate');
     expect(await mlflow.state(model)).toMatchObject({ stages: { 3: 'Production' } });
   });
