@@ -2,11 +2,11 @@
 import { describeAction, type Action } from '../domain/action.ts';
 import type { Obstacle } from '../domain/plan.ts';
 import type { PassOptions } from '../reconcile/pass.ts';
+import { wordsOf } from '../runtime/failure.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
 import { sleep } from '../runtime/time.ts';
 import { reportAction, type ActionReport } from './report.ts';
 import { tell } from './terminal.ts';
-import { wordsOf } from '../runtime/failure.ts';
 
 /** What became of one promotion. */
 export interface Applied {

@@ -12,9 +12,9 @@ import {
 import { registryFromEnvironment, type EnvironmentRegistry } from '../adapters/mlflow/environment.ts';
 import { SecretFolder } from '../adapters/secrets/folder.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
+import { wordsOf } from '../runtime/failure.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
 import { Scrubber } from '../runtime/secrets.ts';
-import { wordsOf } from '../runtime/failure.ts';
 
 export const LOG_OPTIONS = ['log-level', 'log-format'] as const satisfies readonly OptionName[];
 export const REGISTRY_OPTIONS = [

@@ -10,9 +10,9 @@ import { parseGitUrl, type GitUrl } from '../adapters/git/url.ts';
 import { SecretFolder } from '../adapters/secrets/folder.ts';
 import { ConfigError, environment, type Config, type OptionName } from '../config.ts';
 import { SourceError, type StatusStore } from '../reconcile/ports.ts';
+import { wordsOf } from '../runtime/failure.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
-import { wordsOf } from '../runtime/failure.ts';
 
 export const GIT_OPTIONS = [
   'git-url',

@@ -1,6 +1,7 @@
 /**
  * A work queue of keys, after client-go's: a key waits once, never runs twice at the same time, and runs again
- * when it is added while it runs. Of the keys of a lane, those that somebody waits for come first. What a key means is looked up when it runs: level, not edge.
+ * when it is added while it runs. Of the keys of a lane, those that somebody waits for come first. What a key means is
+ * looked up when it runs: level, not edge.
  */
 import { Lanes, type Rank } from './lanes.ts';
 import { backoff, LONGEST_DELAY } from './time.ts';

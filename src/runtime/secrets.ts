@@ -6,6 +6,11 @@ const SHORTEST = 4;
 /** The lines of one secret are not all secret; those that are, are long. */
 const SHORTEST_LINE = 16;
 
+/** Whether what this key of a secret holds is to be kept out of all output. */
+export function isSecretKey(key: string): boolean {
+  return key !== 'username' && key !== 'known_hosts' && !key.endsWith('.crt');
+}
+
 export class Scrubber {
   readonly #known = new Set<string>();
   /** The longest first: one that begins like another is taken out whole. Undefined when they are to be sorted anew. */

@@ -19,8 +19,6 @@ export interface Served<T> {
 
 /** All objects of a kind that are watched. */
 export interface Watched<T> {
-  /** Why they are not known yet, and what to do; undefined once they are. */
-  readonly missing: string | undefined;
   get(key: string): Served<T> | undefined;
   values(): Iterable<Served<T>>;
 }
@@ -30,22 +28,26 @@ export interface KubernetesSourceOptions {
   readonly description: string;
   readonly promotions: Watched<ModelPromotion>;
   readonly registries: Watched<ModelRegistry>;
+  /** Why not everything is known yet, and what to do; undefined once it is. */
+  readonly missing: () => string | undefined;
 }
 
 export class KubernetesSource implements Source {
   readonly description: string;
   readonly #promotions: Watched<ModelPromotion>;
   readonly #registries: Watched<ModelRegistry>;
+  readonly #missing: () => string | undefined;
   /** How often something happened that a listing shows. */
   #news = 0;
   /** Whether more has changed since the last listing than the promotions that are amended. */
   #isAnew = true;
   readonly #amended = new Set<string>();
 
-  constructor({ description, promotions, registries }: KubernetesSourceOptions) {
+  constructor({ description, promotions, registries, missing }: KubernetesSourceOptions) {
     this.description = description;
     this.#promotions = promotions;
     this.#registries = registries;
+    this.#missing = missing;
   }
 
   /** Something happened that a listing, or what is allowed to whom, depends on. */
@@ -70,7 +72,7 @@ export class KubernetesSource implements Source {
 
   /** @throws SourceError (Unreachable) until all kinds were listed */
   poll(): Promise<Listing | Amendment | undefined> {
-    const missing = this.#promotions.missing ?? this.#registries.missing;
+    const missing = this.#missing();
     if (missing !== undefined) return Promise.reject(new SourceError('Unreachable', missing));
     if (!this.#isAnew && this.#amended.size === 0) return Promise.resolve(undefined);
     const listing = this.#isAnew ? this.#list() : this.#amendment();

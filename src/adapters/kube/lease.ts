@@ -2,10 +2,10 @@
  * Which of several processes works: whoever holds a Lease. After client-go's leaderelection: whether another one's
  * lease has run out is told by our own monotonic clock alone, from when we last saw it change.
  */
+import { wordsOf } from '../../runtime/failure.ts';
 import { sleep } from '../../runtime/time.ts';
 import { type KubeApi, KubeError } from './api.ts';
 import { microtime } from './microtime.ts';
-import { wordsOf } from '../../runtime/failure.ts';
 
 interface LeaseTimes {
   /** How long others wait after the last change that they saw, before they take over. */

@@ -3,10 +3,10 @@
  * client-go's reflector; what a watch can end in is in docs/kubernetes.md.
  */
 import { isFields, type Fields } from '../../api/fields.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
 import { type KubeApi, KubeError, type WatchLine } from './api.ts';
 import type { Item, Store } from './store.ts';
-import { wordsOf } from '../../runtime/failure.ts';
 
 export interface ReflectorLogger {
   warn(fields: object, message: string): void;
@@ -85,11 +85,11 @@ export class Reflector<T> {
           this.#from = undefined;
           continue;
         }
-        // A place that the server no longer knows, or does not know yet: after its data was restored, it never will.
         if (isExpired(error)) this.#from = undefined;
         else if (this.#refusesStream(error)) this.#streams = false;
         else {
           this.#failed(error);
+          // A place that the server does not know yet: after its data was restored, it never will.
           if (failures >= STUBBORN) this.#from = undefined;
         }
         failures += 1;

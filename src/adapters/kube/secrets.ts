@@ -1,16 +1,12 @@
 /** Secrets, read by their name alone: they are never listed nor watched. */
+import { isSecretKey } from '../../runtime/secrets.ts';
 import { type KubeApi, KubeError } from './api.ts';
 
 /** How long a secret is believed before it is read again: a rotation is seen after that, at most. */
 const FRESH = 15_000;
 const DEADLINE = 10_000;
-/** The keys that are read, and whether what they hold is secret; whatever else a secret holds is no business of ours. */
-const USED: readonly (readonly [key: string, isSecret: boolean])[] = [
-  ['token', true],
-  ['password', true],
-  ['username', false],
-  ['ca.crt', false],
-];
+/** The keys that registries have a use for; whatever else a secret holds is no business of ours. */
+const USED = ['token', 'username', 'password', 'ca.crt'] as const;
 
 export interface SecretsOptions {
   readonly api: KubeApi;
@@ -37,7 +33,7 @@ export class Secrets {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** The keys of a secret that registries have a use for, without a newline at their end. @throws Error that says what to do and holds no secret */
+  /** The keys of a secret that are used, without a newline at their end. @throws Error that says what to do and holds no secret */
   read({ namespace, name }: { namespace: string; name: string }): Promise<Keys> {
     const key = `${namespace}/${name}`;
     const held = this.#held.get(key);
@@ -63,13 +59,13 @@ export class Secrets {
   }
 
   #decode(data: Readonly<Record<string, string>>): Keys {
-    const keys = USED.flatMap(([key, isSecret]): [string, string][] => {
+    const keys = USED.flatMap((key): [string, string][] => {
       const encoded = data[key];
       if (encoded === undefined) return [];
       const value = Buffer.from(encoded, 'base64')
         .toString()
         .replace(/\r?\n$/, '');
-      if (isSecret) this.#options.learn(value);
+      if (isSecretKey(key)) this.#options.learn(value);
       return [[key, value]];
     });
     return new Map(keys);

@@ -1,8 +1,8 @@
 /** Brings statuses to their objects: the last one of each, a few at a time, again and again until it is there. */
+import { wordsOf } from '../../runtime/failure.ts';
 import { backoff } from '../../runtime/time.ts';
 import { type KubeApi, KubeError } from './api.ts';
 import { type ObjectRef, type WriteResult, writeStatus } from './status.ts';
-import { wordsOf } from '../../runtime/failure.ts';
 
 /** What is to be written, and what is there. */
 export interface Due {
@@ -22,7 +22,7 @@ export interface KubeStatusWriterOptions {
   /** As it stands now; undefined when there is nothing to write, or nowhere. */
   readonly dueOf: (key: string) => Due | undefined;
   /** Whether this process may write now: one that may not has nothing to say any more. */
-  readonly mayWrite: () => boolean;
+  readonly fence: () => boolean;
   readonly logger: StatusWriterLogger;
   readonly written: (result: 'ok' | 'failed') => void;
 }
@@ -65,10 +65,7 @@ export class KubeStatusWriter {
     if (this.#due.has(key) || this.#running.has(key) || this.#waiting.has(key)) return;
     const due = this.#options.dueOf(key);
     if (due === undefined || due.isThere) return;
-    this.#waiting.set(
-      key,
-      setTimeout(() => this.changed(key), RESTORE),
-    );
+    this.#later(key, RESTORE);
   }
 
   /** Resolves when the signal aborts; writes begin with the first `changed`. */
@@ -100,10 +97,10 @@ export class KubeStatusWriter {
   }
 
   async #bring(key: string): Promise<void> {
-    const { dueOf, api, logger, written } = this.#options;
+    const { dueOf, fence, api, logger, written } = this.#options;
     const { signal } = this.#stop;
     const due = dueOf(key);
-    if (due === undefined || due.isThere || signal.aborted || !this.#options.mayWrite()) {
+    if (due === undefined || due.isThere || signal.aborted || !fence()) {
       this.#failures.delete(key);
       return;
     }
@@ -136,9 +133,13 @@ export class KubeStatusWriter {
   #again(key: string, pace: { base: number; max: number }): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
+    this.#later(key, backoff(failures, pace));
+  }
+
+  #later(key: string, ms: number): void {
     this.#waiting.set(
       key,
-      setTimeout(() => this.changed(key), backoff(failures, pace)),
+      setTimeout(() => this.changed(key), ms),
     );
   }
 }

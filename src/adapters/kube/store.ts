@@ -23,6 +23,11 @@ export class Store<T> {
     return this.#items.size;
   }
 
+  /** With the uid and the version of it that are known. */
+  item(key: string): Item<T> | undefined {
+    return this.#items.get(key);
+  }
+
   get(key: string): T | undefined {
     return this.#items.get(key)?.value;
   }
@@ -40,11 +45,6 @@ export class Store<T> {
     const before = this.#items.get(key);
     if (before?.uid === item.uid && isOlder(item.resourceVersion, before.resourceVersion)) return;
     this.#put(key, item, before);
-  }
-
-  /** The item itself, with which version of it is known. */
-  item(key: string): Item<T> | undefined {
-    return this.#items.get(key);
   }
 
   #put(key: string, item: Item<T>, before: Item<T> | undefined): void {

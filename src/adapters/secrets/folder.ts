@@ -1,6 +1,7 @@
 /** Secrets in a folder, as Kubernetes mounts them: `DIR/<secret name>/<key>`, one file a key, read anew at each use. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSecretKey } from '../../runtime/secrets.ts';
 
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 /** The key that lists where a secret may be sent, one origin a line. */
@@ -43,7 +44,7 @@ export class SecretFolder {
       const value = await readKey(join(folder, key), name, key);
       if (value !== undefined) keys.set(key, value);
     }
-    for (const [key, value] of keys) if (isSecret(key)) this.#learned(value);
+    for (const [key, value] of keys) if (key !== ORIGINS && isSecretKey(key)) this.#learned(value);
     return keys;
   }
 
@@ -59,10 +60,6 @@ export class SecretFolder {
       `secret ${name} is not for ${origin}; if it should be, add a line ${origin} to its key ${ORIGINS}`,
     );
   }
-}
-
-function isSecret(key: string): boolean {
-  return key !== ORIGINS && key !== 'username' && key !== 'known_hosts' && !key.endsWith('.crt');
 }
 
 async function readKey(path: string, name: string, key: string): Promise<string | undefined> {

@@ -11,13 +11,13 @@ import {
   standardWebhooks,
   type Headers,
 } from '../../runtime/hooks/claim.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 import { signingSecrets } from '../../runtime/hooks/keys.ts';
 import { Receiver, type Key, type Result } from '../../runtime/hooks/receiver.ts';
 import { ReplayMemory } from '../../runtime/hooks/replay.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Routes } from '../../runtime/server.ts';
 import type { Hints } from './hints.ts';
-import { wordsOf } from '../../runtime/failure.ts';
 
 export const HOOKS = ['git', 'mlflow'] as const;
 export type Hook = (typeof HOOKS)[number];

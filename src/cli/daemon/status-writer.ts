@@ -3,10 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { statusPath } from '../../api/status-file.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { SourceError, type StatusStore } from '../../reconcile/ports.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Scrubber } from '../../runtime/secrets.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
-import { wordsOf } from '../../runtime/failure.ts';
 
 /** A pass over many promotions is one commit, but nobody waits longer than this for it. */
 const LONGEST_WAIT = 2_000;

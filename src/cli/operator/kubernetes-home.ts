@@ -79,8 +79,16 @@ export async function openKubernetesHome(
     duration: config['lease-duration'],
     logger,
   });
+  const fence = (): boolean => elector.fence();
   const where = namespace === undefined ? 'all namespaces' : `namespace ${namespace}`;
-  const source = new KubernetesSource({ description: `${cluster.server} (${where})`, ...watches.watched() });
+  const { promotions, registries } = watches;
+  const missing = (): string | undefined => watches.missing;
+  const source = new KubernetesSource({
+    description: `${cluster.server} (${where})`,
+    promotions,
+    registries,
+    missing,
+  });
   const stop = new AbortController();
   return {
     source,
@@ -90,8 +98,8 @@ export async function openKubernetesHome(
     allowEmpty: true,
     releasePatience: RELEASE_PATIENCE,
     access: { readSecret: (secret) => secrets.read(secret), labelsOf: (name) => watches.labelsOf(name) },
-    missing: () => watches.missing,
-    fence: () => elector.fence(),
+    missing,
+    fence,
     prepare: (promotion, signal) =>
       keepFinalizer(api, promotion, watches.promotions.get(promotion.key), signal),
     observer: {
@@ -113,18 +121,17 @@ export async function openKubernetesHome(
         if (after === undefined) metrics?.forget(asObject({ namespace: space, name }));
       });
       watches.onNews(source, inside.pollNow);
-      return new ClusterSink({ api, watches, inside, scrubber, logger, fence: () => elector.fence() });
+      return new ClusterSink({ api, watches, inside, scrubber, logger, fence });
     },
     lead: async (work, signal) => {
       const watching = watches.run(stop.signal);
       try {
-        const ending = await elector.lead(async (leading, stoodBy) => {
+        return await elector.lead(async (leading, stoodBy) => {
           // The last words of the one before may not have come to us yet.
           if (stoodBy) await watches.refresh(leading);
           await work(leading);
           await events.flush(AbortSignal.timeout(FLUSH));
         }, signal);
-        return ending;
       } finally {
         stop.abort();
         await watching;

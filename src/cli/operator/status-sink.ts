@@ -5,6 +5,7 @@ import { KubeStatusWriter, type Due } from '../../adapters/kube/status-writer.ts
 import { writeFinalizers } from '../../adapters/kube/status.ts';
 import { canonicalJson } from '../../domain/digest.ts';
 import { isFormerKey } from '../../reconcile/former.ts';
+import { wordsOf } from '../../runtime/failure.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Scrubber } from '../../runtime/secrets.ts';
 import { backoff } from '../../runtime/time.ts';
@@ -15,7 +16,6 @@ import { registryDocument } from '../daemon/registry-status.ts';
 import { refOf } from './finalizer.ts';
 import { FINALIZER, PROMOTIONS, REGISTRIES } from './kinds.ts';
 import type { Watches } from './watches.ts';
-import { wordsOf } from '../../runtime/failure.ts';
 
 export interface ClusterSinkOptions {
   readonly api: KubeApi;
@@ -41,7 +41,7 @@ export class ClusterSink implements StatusSink {
     const common = {
       api,
       logger,
-      mayWrite: fence,
+      fence,
       written: (result: 'ok' | 'failed') => inside.metrics.statusWritten(result),
     };
     this.#promotions = new KubeStatusWriter({ ...common, dueOf: (key) => this.#promotionDue(key) });

@@ -7,13 +7,7 @@ import { Reflector } from '../../adapters/kube/reflector.ts';
 import { Store } from '../../adapters/kube/store.ts';
 import { canonicalJson } from '../../domain/digest.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import {
-  isNews,
-  type KubernetesSource,
-  toServed,
-  type Served,
-  type Watched,
-} from '../../sources/kubernetes.ts';
+import { isNews, type KubernetesSource, toServed, type Served } from '../../sources/kubernetes.ts';
 import { collectionPath, NAMESPACES_PATH, PROMOTIONS, REGISTRIES } from './kinds.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -84,43 +78,19 @@ export class Watches {
     });
   }
 
-  /** As a source reads them. */
-  watched(): { promotions: Watched<ModelPromotion>; registries: Watched<ModelRegistry> } {
-    const [promotions, registries] = this.#reflectors;
-    return {
-      promotions: asWatched(this.promotions, promotions),
-      registries: asWatched(this.registries, registries, () => this.#labelsMissing),
-    };
-  }
-
-  /** Until the labels are known, who may use the registry of another namespace is not known either. */
-  get #labelsMissing(): string | undefined {
-    return this.#labels === undefined ? undefined : missingIn(this.#namespaces, this.#labels);
-  }
-
-  /** Why not everything is known yet. */
+  /** Why not everything is known yet. Until labels are, who may use the registry of another namespace is not known either. */
   get missing(): string | undefined {
-    const { promotions, registries } = this.watched();
-    return promotions.missing ?? registries.missing;
+    const [promotions, registries] = this.#reflectors;
+    return (
+      missingIn(this.promotions, promotions) ??
+      missingIn(this.registries, registries) ??
+      (this.#labels && missingIn(this.#namespaces, this.#labels))
+    );
   }
 
   labelsOf(namespace: string): Labels | undefined {
     return this.#namespaces.get(namespace);
   }
-}
-
-function asWatched<T>(
-  store: Store<Served<T>>,
-  reflector: Reflector<Served<T>>,
-  more: () => string | undefined = () => undefined,
-): Watched<T> {
-  return {
-    get missing() {
-      return missingIn(store, reflector) ?? more();
-    },
-    get: (key) => store.get(key),
-    values: () => store.values(),
-  };
 }
 
 function missingIn<T>(store: Store<T>, { failure }: Reflector<T>): string | undefined {

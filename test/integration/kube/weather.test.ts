@@ -27,6 +27,17 @@ async function aModel(): Promise<string> {
   return model;
 }
 
+/** Two operators, of which the first leads and the other stands by. */
+async function twoReplicas() {
+  await using starting = new AsyncDisposableStack();
+  const leader = starting.use(await world.operator());
+  await leader.logged('leading');
+  const standby = starting.use(await world.operator());
+  await standby.logged('standing by: another replica leads');
+  const started = starting.move();
+  return { leader, standby, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
 /** Transitions of this model that a proxy saw land. */
 function promotionsOf(proxy: FaultProxy, model: string): string[] {
   return proxy.landed
@@ -124,10 +135,8 @@ describe('An operator', () => {
 
   it('stands by while another one leads, is ready, and takes over at once when that one is stopped', async () => {
     const [namespace, model] = [await world.namespace(), await aModel()];
-    await using leader = await world.operator();
-    await leader.logged('leading');
-    await using standby = await world.operator();
-    await standby.logged('standing by: another replica leads');
+    await using replicas = await twoReplicas();
+    const { leader, standby } = replicas;
     await eventually(async () => expect((await fetch(`${standby.url}/readyz`)).status).toBe(200));
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
     await world.settled(`${namespace}/churn`, 'UpToDate');
@@ -142,10 +151,8 @@ describe('An operator', () => {
 
   it('that is killed is followed by the standby when its lease is over', async () => {
     const [namespace, model] = [await world.namespace(), await aModel()];
-    await using leader = await world.operator();
-    await leader.logged('leading');
-    await using standby = await world.operator();
-    await standby.logged('standing by: another replica leads');
+    await using replicas = await twoReplicas();
+    const { leader, standby } = replicas;
     await leader.stop('SIGKILL');
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
     await world.settled(`${namespace}/churn`, 'UpToDate');
@@ -156,10 +163,8 @@ describe('An operator', () => {
     const model = await aModel();
     await using proxy = await startFaultProxy(sharedMlflow());
     const namespace = await world.namespace({ uri: proxy.url });
-    await using leader = await world.operator();
-    await leader.logged('leading');
-    await using standby = await world.operator();
-    await standby.logged('standing by: another replica leads');
+    await using replicas = await twoReplicas();
+    const { leader, standby } = replicas;
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
     await world.settled(`${namespace}/churn`, 'UpToDate');
     process.kill(leader.pid, 'SIGSTOP');
@@ -183,10 +188,8 @@ describe('An operator', () => {
       await held.promise;
       reply(await forward());
     });
-    await using leader = await world.operator();
-    await leader.logged('leading');
-    await using standby = await world.operator();
-    await standby.logged('standing by: another replica leads');
+    await using replicas = await twoReplicas();
+    const { leader, standby } = replicas;
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
     await reached.promise;
     process.kill(leader.pid, 'SIGSTOP');

@@ -99,7 +99,7 @@ async function following(
   const store = new Store<string>();
   const warned: string[] = [];
   const warn = ({ detail }: { detail?: string }): void => void warned.push(detail ?? '');
-  const logger = { debug: () => undefined, info: () => undefined, warn };
+  const logger = { info: () => undefined, warn };
   const decode = (raw: unknown): string => {
     const { metadata, unusable } = raw as { metadata: { name: string }; unusable?: boolean };
     if (metadata.name === 'odd' || unusable === true) throw new Error('cannot be used');

@@ -22,7 +22,7 @@ function open(answer: Answer) {
     },
   };
   const writer = new KubeStatusWriter({
-    mayWrite: () => leads.now,
+    fence: () => leads.now,
     api,
     dueOf: (key) => {
       const status = statuses.get(key);

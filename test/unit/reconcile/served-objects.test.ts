@@ -59,12 +59,12 @@ class Cluster {
 
   constructor(registry = new MemoryRegistry(aModel({ versions: { 3: 'Production', 4: 'None' } }))) {
     const promotions = {
-      missing: undefined,
       get: (key: string) => this.#objects.get(key),
       values: () => this.#objects.values(),
     };
-    const registries = { missing: undefined, get: () => undefined, values: () => [] };
-    this.#source = new KubernetesSource({ description: 'a cluster', promotions, registries });
+    const registries = { get: () => undefined, values: () => [] };
+    const missing = (): undefined => undefined;
+    this.#source = new KubernetesSource({ description: 'a cluster', promotions, registries, missing });
     this.engine = new Engine({
       installation: 'main',
       allowEmpty: true,
