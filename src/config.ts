@@ -34,6 +34,7 @@ type Option = OptionBase &
     | { readonly type: 'switch' }
     | { readonly type: 'duration'; readonly default: string; readonly least?: string }
     | { readonly type: 'integer'; readonly default: number; readonly least: number; readonly most: number }
+    | { readonly type: 'shard' }
     | { readonly type: 'choice'; readonly choices: readonly string[]; readonly default?: string }
   );
 
@@ -151,6 +152,12 @@ export const OPTIONS = {
     value: 'DURATION',
     help: 'how long a standby waits for a leader that is not heard of, before it takes over',
   },
+  shard: {
+    type: 'shard',
+    value: 'INDEX/COUNT',
+    help: 'work on one share of all promotions, such as 0/3: the models whose hash falls on it; COUNT is the same for all, and changes only while none runs',
+    defaultHelp: 'all of them',
+  },
   'show-status': { type: 'switch', help: 'answer GET /status in a cluster too; it shows every tenant' },
   'allow-empty': { type: 'switch', help: 'a source that holds no manifest any more means what it says' },
   'cache-dir': {
@@ -208,17 +215,27 @@ export const OPTIONS = {
 
 export type OptionName = keyof typeof OPTIONS;
 
+/** One of `count` that share the work; the first has index 0. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
+
+const MOST_SHARDS = 64;
+
 type ValueOf<O> = O extends { type: 'switch' }
   ? boolean
-  : O extends { type: 'duration' | 'integer' }
-    ? number
-    : O extends { type: 'choice'; choices: readonly (infer C)[] }
-      ? O extends { default: string }
-        ? C
-        : C | undefined
-      : O extends { default: string }
-        ? string
-        : string | undefined;
+  : O extends { type: 'shard' }
+    ? Shard | undefined
+    : O extends { type: 'duration' | 'integer' }
+      ? number
+      : O extends { type: 'choice'; choices: readonly (infer C)[] }
+        ? O extends { default: string }
+          ? C
+          : C | undefined
+        : O extends { default: string }
+          ? string
+          : string | undefined;
 
 /** The values of some options. Durations are milliseconds. */
 export type Config<N extends OptionName> = { readonly [K in N]: ValueOf<(typeof OPTIONS)[K]> };
@@ -312,10 +329,11 @@ class Mistake {
 
 function defaultOf(option: Option): string | number | boolean | undefined {
   if (option.type === 'switch') return false;
+  if (option.type === 'shard') return undefined;
   return option.type === 'duration' ? parseDuration(option.default) : option.default;
 }
 
-function parse(option: Option, text: string): string | number | boolean | Mistake {
+function parse(option: Option, text: string): string | number | boolean | Shard | Mistake {
   switch (option.type) {
     case 'text':
       return option.form?.pattern.test(text) === false
@@ -325,6 +343,8 @@ function parse(option: Option, text: string): string | number | boolean | Mistak
       return parseSwitch(text);
     case 'duration':
       return parseDurationOption(text, option.least);
+    case 'shard':
+      return parseShard(text);
     case 'integer':
       return parseInteger(text, option);
     case 'choice':
@@ -347,6 +367,15 @@ function parseInteger(text: string, { least, most }: { least: number; most: numb
   return /^\d+$/.test(text) && value >= least && value <= most
     ? value
     : new Mistake(`${quote(text)} is not a whole number from ${least} to ${most}`);
+}
+
+function parseShard(text: string): Shard | Mistake {
+  const [, index, count] = /^(\d{1,3})\/(\d{1,3})$/.exec(text)?.map(Number) ?? [];
+  if (index !== undefined && count !== undefined && index < count && count <= MOST_SHARDS)
+    return { index, count };
+  return new Mistake(
+    `${quote(text)} is no share; of three, write 0/3, 1/3 and 2/3 (there are at most ${MOST_SHARDS})`,
+  );
 }
 
 function parseDurationOption(text: string, least = '0s'): number | Mistake {

@@ -28,11 +28,13 @@ export class ClaimIndex {
     return [...this.#keys].flatMap(([claim, keys]) => (claim.startsWith(claimOn(address, '')) ? keys : []));
   }
 
-  /** Names of the models of a registry that promotions manage. */
-  modelsOf(address: string): ReadonlySet<string> {
+  /** Names of the models of a registry that these promotions manage. */
+  modelsOf(address: string, counts: (key: string) => boolean): ReadonlySet<string> {
     const prefix = claimOn(address, '');
-    const claims = [...this.#keys.keys()].filter((claim) => claim.startsWith(prefix));
-    return new Set(claims.map((claim) => claim.slice(prefix.length)));
+    const models = new Set<string>();
+    for (const [claim, keys] of this.#keys)
+      if (claim.startsWith(prefix) && keys.some(counts)) models.add(claim.slice(prefix.length));
+    return models;
   }
 
   /** Groups of promotions that share a model. */

@@ -5,6 +5,7 @@ import type { Promotion } from '../domain/desired.ts';
 import { formerKey, isFormerKey } from './former.ts';
 import type { Observer } from './ports.ts';
 import type { Release } from './release.ts';
+import type { Share } from './share.ts';
 
 export interface Leaving {
   readonly entry: Entry;
@@ -14,10 +15,13 @@ export interface Leaving {
 /** What a try to carry the deletion policy out came to; `lost` when nobody can any more. */
 export type Departure = Release & { readonly lost?: boolean };
 
+type Fate = 'done' | 'again' | 'theirs';
+
 export interface DeparturesOptions {
   readonly observer: Observer;
   /** Whether a promotion of this key is declared now. */
   readonly isDeclared: (key: string) => boolean;
+  readonly share: Pick<Share, 'isOurs' | 'isLeaving'>;
   readonly carryOut: (leaving: Leaving, signal: AbortSignal) => Promise<Departure>;
   /** Called with the keys whose status document changed or went away. */
   readonly onStatus: (key: string) => void;
@@ -93,21 +97,27 @@ export class Departures {
 
   /** Carries out the deletion policy of what left under this key. False when it must be tried again. */
   async finish(key: string, signal: AbortSignal): Promise<boolean> {
-    const finished = new Set<Leaving>();
-    for (const leaving of this.under(key)) {
-      const departure = this.#bounded(leaving, await this.#options.carryOut(leaving, signal));
-      this.#tell(leaving, departure);
-      if (departure.done) finished.add(leaving);
-    }
+    const fates = new Map<Leaving, Fate>();
+    for (const leaving of this.under(key)) fates.set(leaving, await this.#finishOne(leaving, signal));
     // Another one may have left under this key meanwhile.
-    const waiting = this.under(key).filter((leaving) => !finished.has(leaving));
+    const waiting = this.under(key).filter((leaving) => fates.get(leaving) !== 'done');
     if (waiting.length > 0) this.#leaving.set(key, waiting);
     else if (this.#leaving.delete(key)) this.#options.onStatus(key);
-    for (const { entry } of finished) {
+    for (const [{ entry }, fate] of fates) {
       const former = formerKey(entry.promotion);
-      if (this.#former.delete(former)) this.#options.onStatus(former);
+      if (fate === 'done' && this.#former.delete(former)) this.#options.onStatus(former);
     }
-    return waiting.length === 0;
+    return waiting.every((leaving) => fates.get(leaving) === 'theirs');
+  }
+
+  async #finishOne(leaving: Leaving, signal: AbortSignal): Promise<Fate> {
+    const { share, carryOut } = this.#options;
+    const { promotion } = leaving.entry;
+    // What another process releases may become ours for as long as it is there.
+    if (!share.isOurs(promotion)) return share.isLeaving(promotion.key) ? 'theirs' : 'done';
+    const departure = this.#bounded(leaving, await carryOut(leaving, signal));
+    this.#tell(leaving, departure);
+    return departure.done ? 'done' : 'again';
   }
 
   /** Leaves what is still to be released under this key as it is: its owner asks for no release any more. */
@@ -116,7 +126,9 @@ export class Departures {
     if (leaving.length === 0) return;
     this.#leaving.delete(key);
     const message = 'left as it is: its deletion policy is Orphan now';
-    for (const one of leaving) this.#tell(one, { done: true, applied: [], message });
+    for (const one of leaving)
+      if (this.#options.share.isOurs(one.entry.promotion))
+        this.#tell(one, { done: true, applied: [], message });
     this.#options.onStatus(key);
   }
 

@@ -18,7 +18,7 @@ import {
   type Entry,
 } from '../domain/catalog.ts';
 import { findConflict, holderOf, ownersOf, type Claimant } from '../domain/claims.ts';
-import type { Promotion, TargetId } from '../domain/desired.ts';
+import type { Promotion } from '../domain/desired.ts';
 import { canonicalJson } from '../domain/digest.ts';
 import type { Finding } from '../domain/finding.ts';
 import { repairsOf } from '../domain/flapping.ts';
@@ -26,14 +26,16 @@ import type { Fact, Model } from '../domain/observed.ts';
 import type { Obstacle } from '../domain/plan.ts';
 import { summarise, type Next, type Outcome } from '../domain/outcome.ts';
 import { standingRecords } from '../domain/provenance.ts';
-import type { Records, TargetRecord } from '../domain/record.ts';
-import { inherit, recordsOf } from '../domain/status.ts';
+import type { Records } from '../domain/record.ts';
+import { recordsOf } from '../domain/status.ts';
 import { ClaimIndex, withRivals } from './claim-index.ts';
 import { Departures, type Departure, type Leaving } from './departures.ts';
 import { keyOf, rejectedDocuments } from './rejected.ts';
 import { reconcile, type Memory, type PassInput, type PassOptions } from './pass.ts';
 import { release, type Elsewhere } from './release.ts';
 import type { Observer, Registries, Registry } from './ports.ts';
+import { ALL, type Share } from './share.ts';
+import { Statuses } from './statuses.ts';
 
 export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'sleep'> {
   /** Who we are among the installations that share a registry; part of the owner tag. */
@@ -43,6 +45,8 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
   readonly uidOf: (key: string) => string;
   readonly registries: Registries;
   readonly observer: Observer;
+  /** Which promotions are ours where several processes share them; all by default. */
+  readonly share?: Share | undefined;
   /** What stands in for a memory of statuses: a one-shot command has none but what the registry's own tags say. */
   readonly recall?: (model: Model, owner: string) => Records;
   /** Called before a pass that may write: what has to be in place first, and why it is not, if it is not. */
@@ -59,21 +63,21 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
 export class Engine {
   readonly #options: EngineOptions;
   #catalog: Catalog = EMPTY_CATALOG;
-  readonly #statuses = new Map<string, ModelPromotionStatus>();
+  readonly #share: Share;
+  readonly #statuses: Statuses;
   /** What is declared and was never valid. */
   #rejected: ReadonlyMap<string, RejectedDocument> = new Map();
   readonly #departures: Departures;
-  /** Whose status is from before a restart, so that our last move may be missing in it. */
-  readonly #uncertain = new Set<string>();
-  /** Records of targets that were taken over from another promotion, until the first look at them. */
-  readonly #inherited = new Map<string, Map<TargetId, TargetRecord>>();
   #claims = ClaimIndex.EMPTY;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#share = options.share ?? ALL;
+    this.#statuses = new Statuses(this.#share);
     this.#departures = new Departures({
       observer: options.observer,
       isDeclared: (key) => this.#catalog.entries.has(key),
+      share: this.#share,
       carryOut: (leaving, signal) => this.#carryOut(leaving, signal),
       onStatus: options.onStatus,
       patience: options.releasePatience,
@@ -98,9 +102,7 @@ export class Engine {
       const entry = this.#remembered(document);
       const { key } = entry.promotion;
       entries.set(key, entry);
-      if (document.status === undefined) continue;
-      this.#statuses.set(key, document.status);
-      this.#uncertain.add(key);
+      if (document.status !== undefined) this.#statuses.restore(key, document.status);
     }
     this.#catalog = { ...this.#catalog, entries };
     this.#rejected = new Map(rejected.map((document) => [keyOf(document.metadata), document]));
@@ -143,18 +145,23 @@ export class Engine {
     ]);
     for (const entry of removed) {
       const { key } = entry.promotion;
-      this.#departures.add(entry, this.#statusOf(key));
-      this.#statuses.delete(key);
-      this.#inherited.delete(key);
+      this.#departures.add(entry, this.#statuses.known(key));
+      this.#statuses.forget(key);
     }
     this.#departures.makeWay();
     await registries.update(catalog.registries);
     const former = this.#claims;
     this.#claims = new ClaimIndex(catalog.entries, registries);
-    for (const { former, records } of givenUp) this.#handOver(former, records);
     this.#reject(catalog);
-    const keys = [...changed, ...this.#claims.movedSince(former), ...this.#departures.keys()];
-    return withRivals(keys, [former, this.#claims]);
+    const arrived = this.#statuses.divide(new Set(this.#foreign()));
+    for (const { former, records } of givenUp) this.#handOver(former, records);
+    const keys = [...changed, ...arrived, ...this.#claims.movedSince(former), ...this.#departures.keys()];
+    return withRivals(keys, [former, this.#claims]).filter((key) => this.#concerns(key));
+  }
+
+  /** Whether there is anything for us to do for this key. */
+  #concerns(key: string): boolean {
+    return !this.#statuses.isForeign(key) || this.#departures.under(key).length > 0;
   }
 
   /** Everybody stays where he was, so that only those who share a model with what changed may win or lose by it. */
@@ -164,7 +171,8 @@ export class Engine {
     this.#catalog = catalog;
     const givenUp = this.#recordsBefore(before, changed);
     for (const { former, records } of givenUp) this.#handOver(former, records);
-    return [...new Set(changed.flatMap((key) => [key, ...this.#rivalsOf(key)]))];
+    const keys = new Set(changed.flatMap((key) => [key, ...this.#rivalsOf(key)]));
+    return [...keys].filter((key) => this.#concerns(key));
   }
 
   #rivalsOf(key: string): string[] {
@@ -184,7 +192,7 @@ export class Engine {
   #recordsBefore({ entries }: Catalog, keys: readonly string[]): { former: Promotion; records: Records }[] {
     return keys.flatMap((key) => {
       const former = entries.get(key)?.promotion;
-      return former === undefined ? [] : [{ former, records: recordsOf(this.#statusOf(key)) }];
+      return former === undefined ? [] : [{ former, records: recordsOf(this.#statuses.known(key)) }];
     });
   }
 
@@ -192,9 +200,19 @@ export class Engine {
   #reject(catalog: Catalog): void {
     const before = this.#rejected;
     this.#rejected = rejectedDocuments(catalog, before, this.#options.now());
-    for (const [key, { status }] of before) if (catalog.entries.has(key)) this.#statuses.set(key, status);
+    for (const [key, { status }] of before)
+      if (catalog.entries.has(key) && !this.#statuses.isForeign(key)) this.#statuses.write(key, status);
     for (const key of new Set([...before.keys(), ...this.#rejected.keys()]))
       if (before.get(key) !== this.#rejected.get(key)) this.#options.onStatus(key);
+  }
+
+  /** Keys of what is declared and not ours. All processes see the same objects, so they agree on whose each is. */
+  *#foreign(): Iterable<string> {
+    for (const [key, { promotion, problems }] of this.#catalog.entries) {
+      const ours = problems.length === 0 ? this.#share.isOurs(promotion) : this.#share.isOursByName(key);
+      if (!ours) yield key;
+    }
+    for (const key of this.#rejected.keys()) if (!this.#share.isOursByName(key)) yield key;
   }
 
   /** Keys of the promotions that a registry's models concern; of all its models when none are named. */
@@ -212,18 +230,19 @@ export class Engine {
     return resolved?.kind === 'found' ? resolved.address : undefined;
   }
 
-  /** Names of the models of a registry that promotions manage now. */
+  /** Names of the models of a registry that promotions of ours manage now. */
   modelsOf(address: string): ReadonlySet<string> {
-    return this.#claims.modelsOf(address);
+    return this.#claims.modelsOf(address, (key) => !this.#statuses.isForeign(key));
   }
 
   /** One pass over whatever the key stands for now. */
   async handle(key: string, signal: AbortSignal): Promise<Next> {
     const done = await this.#departures.finish(key, signal);
     const entry = this.#catalog.entries.get(key);
-    if (entry === undefined) return done ? { kind: 'OnChange' } : { kind: 'Retry' };
+    if (entry === undefined || this.#statuses.isForeign(key))
+      return done ? { kind: 'OnChange' } : { kind: 'Retry' };
     const started = performance.now();
-    const previous = this.#statusOf(key);
+    const previous = this.#statuses.known(key);
     const finding = await this.#look(entry, signal);
     const { author, promotion, attempted } = entry;
     const outcome = summarise({
@@ -247,17 +266,19 @@ export class Engine {
     this.#departures.giveUp(key);
   }
 
-  /** The object with its status, as it is shown and kept; undefined when nothing is known of the key. */
+  /** The object with the status that we gave it, as it is shown and kept; undefined when nothing is known of the key. */
   document(key: string): ModelPromotion | RejectedDocument | undefined {
     const entry = this.#catalog.entries.get(key);
-    if (entry !== undefined) return withStatus(entry, this.#statuses.get(key));
+    if (entry !== undefined) return withStatus(entry, this.#statuses.written(key));
     const leaving = this.#departures.rememberedAs(key);
-    return leaving === undefined ? this.#rejected.get(key) : withStatus(leaving.entry, leaving.status);
+    if (leaving !== undefined) return withStatus(leaving.entry, leaving.status);
+    return this.#statuses.isForeign(key) ? undefined : this.#rejected.get(key);
   }
 
-  /** Every key that `document` has something to say of. */
+  /** Every key of ours that `document` has something to say of. */
   keys(): string[] {
-    return [...this.#catalog.entries.keys(), ...this.#rejected.keys()];
+    const keys = [...this.#catalog.entries.keys(), ...this.#rejected.keys()];
+    return keys.filter((key) => !this.#statuses.isForeign(key));
   }
 
   /** What a pass over this promotion would start from; undefined with the reason when there can be none. */
@@ -294,7 +315,9 @@ export class Engine {
 
   /** Whether the document, its registry and those that have a say on its model are still the very ones. */
   #stands(promotion: Promotion, registry: Registry, claimants: readonly Claimant[]): boolean {
-    if (this.#catalog.entries.get(promotion.key)?.promotion !== promotion) return false;
+    const { key } = promotion;
+    if (this.#catalog.entries.get(key)?.promotion !== promotion || this.#statuses.isForeign(key))
+      return false;
     const resolved = this.#options.registries.resolve(promotion);
     if (resolved.kind === 'refused' || resolved.registry !== registry) return false;
     const now = this.#claimantsOf(resolved.address, promotion.model);
@@ -339,7 +362,7 @@ export class Engine {
     if (applied.length > 0) this.#wakeRivals(promotion);
     for (const action of applied) observer.applied(action.kind, action.cause);
     for (const event of events) observer.event(promotion, event);
-    if (isSettled(finding)) this.#uncertain.delete(promotion.key);
+    if (isSettled(finding)) this.#statuses.settle(promotion.key);
     this.#remember(promotion, status);
   }
 
@@ -359,19 +382,10 @@ export class Engine {
       this.#departures.update(promotion, status);
       return;
     }
-    if (current === promotion) this.#inherited.delete(key);
-    const before = this.#statuses.get(key);
-    // What says the same stays the very object that its home may hold, too.
-    if (before !== undefined && canonicalJson(before) === canonicalJson(status)) return;
-    this.#statuses.set(key, status);
-    this.#options.onStatus(key);
-  }
-
-  /** What is known of a promotion before a pass: its status, with what it took over since. */
-  #statusOf(key: string): ModelPromotionStatus | undefined {
-    const status = this.#statuses.get(key);
-    const inherited = this.#inherited.get(key);
-    return inherited === undefined ? status : inherit(status, inherited);
+    // It became another process's while its pass ran, and the status with it.
+    if (this.#statuses.isForeign(key)) return;
+    if (current === promotion) this.#statuses.settleInherited(key);
+    if (this.#statuses.write(key, status)) this.#options.onStatus(key);
   }
 
   /** Records of targets that a promotion declares no more go to whoever declares them now: a rename forgets nothing. */
@@ -383,8 +397,7 @@ export class Engine {
     for (const [target, record] of records) {
       const heir = own.some(({ id }) => id === target) ? undefined : holderOf(target, claimants);
       if (heir === undefined) continue;
-      const inherited = this.#inherited.get(heir.promotion.key) ?? new Map<TargetId, TargetRecord>();
-      this.#inherited.set(heir.promotion.key, inherited.set(target, record));
+      this.#statuses.inherit(heir.promotion.key, target, record);
     }
   }
 
@@ -416,14 +429,14 @@ export class Engine {
 
   #memoryOf(promotion: Promotion): Memory {
     const { recall } = this.#options;
-    const status = this.#statusOf(promotion.key);
+    const status = this.#statuses.known(promotion.key);
     const records = recordsOf(status);
     const owner = this.#ownerOf(promotion);
     return {
       // Later on, a mark of our name that we know nothing of is somebody else's: a second controller of that name.
       records: (model) =>
         recall?.(model, owner) ??
-        (this.#uncertain.has(promotion.key) ? standingRecords(records, model, owner) : records),
+        (this.#statuses.isUncertain(promotion.key) ? standingRecords(records, model, owner) : records),
       lastDigest: status?.lastAppliedDigest,
       generation: status?.observedGeneration,
       handledAt: status?.lastHandledReconcileAt,
@@ -459,7 +472,7 @@ export class Engine {
 
   #recordsOf(promotion: Promotion): Records {
     const { recall, registries } = this.#options;
-    if (recall === undefined) return recordsOf(this.#statusOf(promotion.key));
+    if (recall === undefined) return recordsOf(this.#statuses.known(promotion.key));
     const resolved = registries.resolve(promotion);
     const known = resolved.kind === 'found' ? resolved.registry.snapshot(promotion.model) : undefined;
     return known?.kind === 'known' ? recall(known.value, this.#ownerOf(promotion)) : new Map();

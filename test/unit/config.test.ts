@@ -65,6 +65,8 @@ describe('an option', () => {
       false,
     ],
     ['of a name is a name', 'installation', { installation: 'team-a.prod_1' }, {}, 'team-a.prod_1'],
+    ['of a share is which of how many', 'shard', { shard: '2/3' }, {}, { index: 2, count: 3 }],
+    ['of a share is all by default', 'shard', {}, {}, undefined],
     ['of a choice is one of them', 'output', { output: 'json' }, {}, 'json'],
     ['of a choice may have no default', 'source', {}, {}, undefined],
     ["has MLflow's variables too", 'registry-uri', {}, { MLFLOW_TRACKING_URI: 't' }, 't'],
@@ -90,7 +92,7 @@ describe('an option', () => {
       'o',
     ],
   ])('%s', (_what, name, flags, env, expected) => {
-    expect(value(name, flags, env)).toBe(expected);
+    expect(value(name, flags, env)).toEqual(expected);
   });
 
   it.each<[OptionName, string, RegExp]>([
@@ -113,6 +115,12 @@ describe('an option', () => {
     ['installation', 'a b', /is not a name/],
     ['installation', 'ä', /is not a name/],
     ['installation', 'x'.repeat(64), /is not a name/],
+    ['shard', '3/3', /^--shard: "3\/3" is no share; of three, write 0\/3, 1\/3 and 2\/3/],
+    ['shard', '1', /is no share/],
+    ['shard', '-1/3', /is no share/],
+    ['shard', '0/0', /is no share/],
+    ['shard', '0/65', /at most 64/],
+    ['shard', '', /is no share/],
     ['allow-empty', 'maybe', /"maybe" is neither true nor false/],
     ['output', '\u{9b}2J\u{202e}', /^--output: "\\u\{9b\}2J\\u\{202e\}" is not one of/],
     ['sweep-interval', '9h'.repeat(5_000), /^--sweep-interval: (?:9h){30}… is longer than 576h$/],

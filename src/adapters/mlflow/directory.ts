@@ -51,6 +51,8 @@ export interface DirectoryOptions {
 
 export interface WebhookKeeping {
   readonly installation: string;
+  /** Whether the webhook of a registry is kept here, where several processes share the work. */
+  readonly isOurs: (registry: string) => boolean;
   readonly told: (registry: string, event: WebhookEvent) => void;
 }
 
@@ -97,6 +99,11 @@ export class RegistryDirectory implements Registries {
         this.#add(key, this.#listDeclared(key, entry), fingerprintOf(entry.document));
     }
     return Promise.resolve();
+  }
+
+  /** The registry that the options name; it wins over a declared one called `default`. */
+  get own(): Listed | undefined {
+    return this.#listed.get(OPERATOR_REGISTRY);
   }
 
   list(): Listed[] {
@@ -223,7 +230,7 @@ export class RegistryDirectory implements Registries {
 
   #webhookOf(key: string, document: ModelRegistry, sweepInterval: number): WebhookOptions | undefined {
     const { webhooks } = this.#options;
-    if (webhooks === undefined) return undefined;
+    if (webhooks?.isOurs(key) !== true) return undefined;
     const { installation, told } = webhooks;
     const { webhook } = document.spec;
     const { sweeps, least, most } = WEBHOOK_PACE;
@@ -336,7 +343,7 @@ export function matches(pattern: string, name: string): boolean {
 }
 
 /** What tells one registry's models from another's: two names for one server are one registry. */
-function addressOf(uri: string, workspace = 'default'): string {
+export function addressOf(uri: string, workspace = 'default'): string {
   return `${new URL(uri).href.replace(/\/+$/, '')}#${workspace}`;
 }
 

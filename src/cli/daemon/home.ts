@@ -2,6 +2,7 @@
 import type { RegistryDirectory, SecretReader } from '../../adapters/mlflow/directory.ts';
 import type { Engine, EngineOptions } from '../../reconcile/engine.ts';
 import type { Observer, Source } from '../../reconcile/ports.ts';
+import type { Share } from '../../reconcile/share.ts';
 import type { WorkQueue } from '../../runtime/queue.ts';
 import type { Remembered, StatusSink } from './controller.ts';
 import type { ControllerMetrics } from './metrics.ts';
@@ -21,6 +22,8 @@ export interface Home extends Pick<
   'uidOf' | 'allowEmpty' | 'fence' | 'prepare' | 'releasePatience'
 > {
   readonly source: Source;
+  /** Which promotions are ours; all where it is absent. */
+  readonly share?: (directory: RegistryDirectory) => Share;
   /** What must be in order before anything begins. @throws Error that says what to do */
   readonly check?: () => Promise<void>;
   /** What has to be read before this process is of use, in words; undefined when it is. */

@@ -5,6 +5,7 @@
 import type { Config, Environment, OptionName } from '../../config.ts';
 import { ConfigError, together } from '../../config.ts';
 import { Engine } from '../../reconcile/engine.ts';
+import type { Share } from '../../reconcile/share.ts';
 import { WorkQueue } from '../../runtime/queue.ts';
 import type { Scrubber } from '../../runtime/secrets.ts';
 import { parseListen, text, type Routes } from '../../runtime/server.ts';
@@ -73,7 +74,7 @@ export async function openTerm({ config, env, output, metrics, kube, identity }:
     ? await openKubernetesHome(config, { env, scrubber, logger, identity, metrics: kube })
     : undefined;
   // The engine, the directory and the status writer know of each other only through these calls.
-  const [home, directory] = together<[Home, RegistryDirectory, void, void]>(
+  const [home, directory] = together<[Home, RegistryDirectory, void, void, void]>(
     () => cluster ?? openFileHome(fileSourceOf(config), config, scrubber, logger),
     () =>
       openRegistries({
@@ -88,19 +89,26 @@ export async function openTerm({ config, env, output, metrics, kube, identity }:
           [config['status-secret'], "git's"],
           [config['hook-secret'], "the hooks'"],
         ],
-        webhooks: { installation: config.installation, told: webhookTold(logger) },
+        webhooks: {
+          installation: config.installation,
+          isOurs: (registry) => share?.isOursByName(registry) ?? true,
+          told: webhookTold(logger),
+        },
         access: cluster?.access,
         fence: cluster?.fence,
       }),
     () => checkHookSecret(config),
     () => checkListen(config.listen),
+    () => checkShard(config, env),
   );
+  const share: Share | undefined = home.share?.(directory);
   await home.check?.();
   const engine = new Engine({
     installation: config.installation,
     allowEmpty: home.allowEmpty,
     uidOf: home.uidOf,
     registries: directory,
+    share,
     observer: observerFor(metrics, logger, home.observer ?? {}),
     wake: (key) => queue.add(key),
     onStatus: (key) => statusWriter?.changed(key),
@@ -188,6 +196,12 @@ function checkListen(listen: string): void {
   } catch (error) {
     throw new ConfigError([`--listen: ${wordsOf(error)}`]);
   }
+}
+
+/** Files have one reader: two that each took the whole for their share would do everything twice. */
+function checkShard(config: TermConfig, env: Environment): void {
+  if (config.shard === undefined || isForCluster(config, env)) return;
+  throw new ConfigError(['--shard: only promotions of an API server are shared out: --source kubernetes']);
 }
 
 function checkHookSecret({ 'hook-secret': secret, 'secrets-dir': folder }: TermConfig): void {

@@ -2,11 +2,13 @@
 import { EventRecorder } from '../../adapters/kube/events.ts';
 import { Cluster } from '../../adapters/kube/kubeconfig.ts';
 import { Elector } from '../../adapters/kube/lease.ts';
+import type { RegistryDirectory } from '../../adapters/mlflow/directory.ts';
 import { Secrets } from '../../adapters/kube/secrets.ts';
 import { KubeTransport } from '../../adapters/kube/transport.ts';
 import type { Config, Environment, OptionName } from '../../config.ts';
 import type { KubeMetrics } from '../../runtime/kube-metrics.ts';
 import { SourceError } from '../../reconcile/ports.ts';
+import type { Share } from '../../reconcile/share.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Scrubber } from '../../runtime/secrets.ts';
 import { KubernetesSource } from '../../sources/kubernetes.ts';
@@ -14,6 +16,7 @@ import type { Home } from '../daemon/home.ts';
 import { keepFinalizer, refOf } from './finalizer.ts';
 import { FINALIZER } from './kinds.ts';
 import { rememberedFrom } from './remembered.ts';
+import { shareOf } from './shard.ts';
 import { ClusterSink } from './status-sink.ts';
 import { Watches } from './watches.ts';
 
@@ -23,6 +26,7 @@ export const KUBERNETES_OPTIONS = [
   'watch-namespace',
   'lease-namespace',
   'lease-duration',
+  'shard',
   'show-status',
 ] as const satisfies readonly OptionName[];
 
@@ -43,13 +47,17 @@ const FLUSH = 5_000;
 /** With the growing delays between them, some minutes. */
 const RELEASE_PATIENCE = 10;
 
-/** What a Lease of this installation is called: those that watch one namespace each do not exclude each other. */
+/** What a Lease of this installation is called: those that watch one namespace each, or have a shard each, do not exclude each other. */
 export function leaseName({
   installation,
   'watch-namespace': namespace,
-}: Pick<KubernetesConfig, 'installation' | 'watch-namespace'>): string {
-  const name = `modelpromotion-${installation.toLowerCase().replaceAll('_', '-')}`;
-  return namespace === undefined ? name : `${name}.${namespace}`;
+  shard,
+}: Pick<KubernetesConfig, 'installation' | 'watch-namespace' | 'shard'>): string {
+  return [
+    `modelpromotion-${installation.toLowerCase().replaceAll('_', '-')}`,
+    ...(namespace === undefined ? [] : [namespace]),
+    ...(shard === undefined ? [] : [`shard-${shard.index}-of-${shard.count}`]),
+  ].join('.');
 }
 
 export function isInCluster(env: Environment): boolean {
@@ -82,9 +90,11 @@ export async function openKubernetesHome(
   const fence = (): boolean => elector.fence();
   const where = namespace === undefined ? 'all namespaces' : `namespace ${namespace}`;
   const { promotions, registries } = watches;
+  const { shard } = config;
+  const shareIn = (directory: RegistryDirectory): Share => shareOf(shard, watches, directory.own?.address);
   const missing = (): string | undefined => watches.missing;
   const source = new KubernetesSource({
-    description: `${cluster.server} (${where})`,
+    description: `${cluster.server} (${where}${shard === undefined ? '' : `, shard ${shard.index} of ${shard.count}`})`,
     promotions,
     registries,
     missing,
@@ -100,6 +110,7 @@ export async function openKubernetesHome(
     access: { readSecret: (secret) => secrets.read(secret), labelsOf: (name) => watches.labelsOf(name) },
     missing,
     fence,
+    share: shareIn,
     prepare: (promotion, signal) =>
       keepFinalizer(api, promotion, watches.promotions.get(promotion.key), signal),
     observer: {
@@ -121,7 +132,8 @@ export async function openKubernetesHome(
         if (after === undefined) metrics?.forget(asObject({ namespace: space, name }));
       });
       watches.onNews(source, inside.pollNow);
-      return new ClusterSink({ api, watches, inside, scrubber, logger, fence });
+      const share = shareIn(inside.directory);
+      return new ClusterSink({ api, watches, inside, scrubber, logger, fence, share });
     },
     lead: async (work, signal) => {
       const watching = watches.run(stop.signal);

@@ -1,5 +1,5 @@
 /** What a cluster remembers of us: the objects themselves, with the status that we gave them. */
-import type { ModelPromotion } from '../../api/generated/types.ts';
+import type { ModelPromotion, ModelPromotionStatus } from '../../api/generated/types.ts';
 import type { RejectedDocument } from '../../api/status-file.ts';
 import { isStatus } from '../../api/validate.ts';
 import type { Served } from '../../sources/kubernetes.ts';
@@ -9,17 +9,27 @@ import type { Remembered } from '../daemon/controller.ts';
 export function rememberedFrom(served: Iterable<Served<ModelPromotion>>, finalizer: string): Remembered {
   const documents: ModelPromotion[] = [];
   const rejected: RejectedDocument[] = [];
-  for (const { reading, deleting, finalizers, object } of served) {
+  for (const one of served) {
+    const { reading, deleting, finalizers } = one;
     const waits = deleting && finalizers.includes(finalizer);
     if (reading.kind === 'valid') {
       if (waits || (!deleting && reading.object.status !== undefined)) documents.push(reading.object);
-    } else if (!deleting) rejected.push(...rejection(object));
+    } else if (!deleting) rejected.push(...rejection(one));
   }
   return { documents: documents.toSorted(byAge), former: [], rejected, keys: [] };
 }
 
-function rejection({ metadata, status }: Served<ModelPromotion>['object']): RejectedDocument[] {
-  if (!isStatus(status) || status.observedGeneration === -1) return [];
+/** The status that we gave an object, valid or not. */
+export function ownStatusOf(served: Served<ModelPromotion> | undefined): ModelPromotionStatus | undefined {
+  if (served?.reading.kind === 'valid') return served.reading.object.status;
+  const status = served?.object.status;
+  return isStatus(status) && status.observedGeneration !== -1 ? status : undefined;
+}
+
+function rejection(served: Served<ModelPromotion>): RejectedDocument[] {
+  const status = ownStatusOf(served);
+  if (status === undefined) return [];
+  const { metadata } = served.object;
   const { namespace, name, generation } = metadata;
   return [
     {

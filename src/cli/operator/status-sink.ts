@@ -5,6 +5,7 @@ import { KubeStatusWriter, type Due } from '../../adapters/kube/status-writer.ts
 import { writeFinalizers } from '../../adapters/kube/status.ts';
 import { canonicalJson } from '../../domain/digest.ts';
 import { isFormerKey } from '../../reconcile/former.ts';
+import type { Share } from '../../reconcile/share.ts';
 import { wordsOf } from '../../runtime/failure.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Scrubber } from '../../runtime/secrets.ts';
@@ -25,6 +26,8 @@ export interface ClusterSinkOptions {
   readonly logger: Logger;
   /** Whether this process may write now. */
   readonly fence: () => boolean;
+  /** Whose the status of a registry is. */
+  readonly share: Pick<Share, 'isOursByName'>;
 }
 
 const RETRY = { base: 500, max: 60_000 };
@@ -67,7 +70,7 @@ export class ClusterSink implements StatusSink {
   }
 
   swept(registry: string): void {
-    this.#registries.changed(registry);
+    if (this.#options.share.isOursByName(registry)) this.#registries.changed(registry);
   }
 
   async run(signal: AbortSignal): Promise<void> {

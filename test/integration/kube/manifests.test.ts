@@ -121,6 +121,28 @@ describe('The manifests', () => {
     });
   });
 
+  it.each(OVERLAYS)('of %s can be had as shards, each of which knows its number', async (overlay) => {
+    const { cluster } = worlds[overlay];
+    await using folder = await kustomization(overlay, ['shards', 'network-policy']);
+    await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-k', folder.path]);
+    const argv = ['get', 'statefulset/modelpromotion', '-n', 'modelpromotion-system', '-o', 'json'];
+    const { spec } = JSON.parse((await cluster.kubectl(argv)).stdout) as KubeObject;
+    const [container] = (spec?.template?.spec as { containers: { args: string[]; env: object[] }[] })
+      .containers;
+    expect(spec).toMatchObject({ replicas: 3, serviceName: 'modelpromotion' });
+    expect(container?.args).toContain('--shard=$(POD_INDEX)/3');
+    expect(container?.env).toContainEqual(
+      expect.objectContaining({
+        name: 'POD_INDEX',
+        valueFrom: {
+          fieldRef: expect.objectContaining({
+            fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']",
+          }) as object,
+        },
+      }),
+    );
+  });
+
   it('can be had with a monitor, which finds the port of the service', async () => {
     await using folder = await kustomization('cluster-wide', ['prometheus-monitor']);
     const { stdout } = await worlds['cluster-wide'].cluster.kubectl(['kustomize', folder.path]);

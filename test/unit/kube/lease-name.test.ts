@@ -8,5 +8,13 @@ it.each([
   ['the same in another namespace', 'default', 'team-b', 'modelpromotion-default.team-b'],
   ['an installation whose name is no name of an object', 'Blue_Team', undefined, 'modelpromotion-blue-team'],
 ])('%s has a lease of its own', (_, installation, namespace, name) => {
-  expect(leaseName({ installation, 'watch-namespace': namespace })).toBe(name);
+  expect(leaseName({ installation, 'watch-namespace': namespace, shard: undefined })).toBe(name);
+});
+
+it.each([
+  ['of all namespaces', undefined, 'modelpromotion-default.shard-1-of-3'],
+  ['of one namespace', 'team-a', 'modelpromotion-default.team-a.shard-1-of-3'],
+])('a shard %s has a lease of its own', (_, namespace, name) => {
+  const shard = { index: 1, count: 3 };
+  expect(leaseName({ installation: 'default', 'watch-namespace': namespace, shard })).toBe(name);
 });

@@ -1,0 +1,47 @@
+/**
+ * One of several operators that share the promotions of a cluster by a hash of registry and model. All of them watch
+ * everything, so that each knows every claim; only one ever writes to a model.
+ */
+import { hash } from 'node:crypto';
+import { addressOf, OPERATOR_REGISTRY } from '../../adapters/mlflow/directory.ts';
+import type { Shard } from '../../config.ts';
+import type { Promotion } from '../../domain/desired.ts';
+import { ALL, type Share } from '../../reconcile/share.ts';
+import { FINALIZER } from './kinds.ts';
+import { ownStatusOf } from './remembered.ts';
+import type { Watches } from './watches.ts';
+
+/** The shard that has what goes by this name. */
+export function shardOf(name: string, count: number): number {
+  return Number.parseInt(hash('sha256', name).slice(0, 8), 16) % count;
+}
+
+/**
+ * Looks at what the API server says of registries and at nothing that only this process knows, so that all agree.
+ * @param own address of the registry that the options name
+ */
+export function shareOf(
+  shard: Shard | undefined,
+  { promotions, registries }: Pick<Watches, 'promotions' | 'registries'>,
+  own: string | undefined,
+): Share {
+  if (shard === undefined) return ALL;
+  const isOursByName = (name: string): boolean => shardOf(name, shard.count) === shard.index;
+  const addressAt = (registry: string): string => {
+    if (own !== undefined && registry.endsWith(`/${OPERATOR_REGISTRY}`)) return own;
+    const reading = registries.get(registry)?.reading;
+    if (reading?.kind !== 'valid') return '';
+    const { uri, workspace } = reading.object.spec;
+    return addressOf(uri, workspace);
+  };
+  return {
+    isOurs: ({ registry, model }: Pick<Promotion, 'registry' | 'model'>) =>
+      isOursByName(`${addressAt(registry)}\n${model}`),
+    isOursByName,
+    statusOf: (key) => ownStatusOf(promotions.get(key)),
+    isLeaving: (key) => {
+      const served = promotions.get(key);
+      return served?.deleting === true && served.finalizers.includes(FINALIZER);
+    },
+  };
+}
