@@ -127,8 +127,8 @@ describe('The manifests', () => {
     await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-k', folder.path]);
     const argv = ['get', 'statefulset/modelpromotion', '-n', 'modelpromotion-system', '-o', 'json'];
     const { spec } = JSON.parse((await cluster.kubectl(argv)).stdout) as KubeObject;
-    const [container] = (spec?.template?.spec as { containers: { args: string[]; env: object[] }[] })
-      .containers;
+    const pod = spec?.template?.spec as { containers: { args: string[]; env: object[] }[] } | undefined;
+    const container = pod?.containers[0];
     expect(spec).toMatchObject({ replicas: 3, serviceName: 'modelpromotion' });
     expect(container?.args).toContain('--shard=$(POD_INDEX)/3');
     expect(container?.env).toContainEqual(
