@@ -3,8 +3,9 @@
  * when it is added while it runs. Of the keys of a lane, those that somebody waits for come first. What a key means is
  * looked up when it runs: level, not edge.
  */
+import { Delays } from './delays.ts';
 import { Lanes, type Rank } from './lanes.ts';
-import { backoff, LONGEST_DELAY } from './time.ts';
+import { backoff } from './time.ts';
 
 const RETRY = { base: 750, max: 15 * 60_000 };
 
@@ -32,7 +33,7 @@ export class WorkQueue {
   /** With the lane that each runs in. */
   readonly #running = new Map<string, string>();
   readonly #again = new Map<string, Rank>();
-  readonly #timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
+  readonly #delays = new Delays((key) => this.add(key, 'routine'));
   readonly #failures = new Map<string, number>();
   readonly #idle: (() => void)[] = [];
   #takers: ((key: string | undefined) => void)[] = [];
@@ -47,7 +48,7 @@ export class WorkQueue {
   /** Runs soon. A delayed run of the same key is no longer needed. */
   add(key: string, rank: Rank = 'urgent'): void {
     if (this.#closed) return;
-    this.#cancelTimer(key);
+    this.#delays.delete(key);
     if (this.#running.has(key)) {
       if (this.#again.get(key) !== 'urgent') this.#again.set(key, rank);
       return;
@@ -66,13 +67,7 @@ export class WorkQueue {
 
   /** Runs after `ms`, unless something earlier is due already. */
   addAfter(key: string, ms: number): void {
-    if (this.#closed) return;
-    const delay = Math.min(Math.max(0, ms), LONGEST_DELAY);
-    const at = performance.now() + delay;
-    const due = this.#timers.get(key);
-    if (due !== undefined && due.at <= at) return;
-    this.#cancelTimer(key);
-    this.#timers.set(key, { at, timer: setTimeout(() => this.add(key, 'routine'), delay) });
+    if (!this.#closed) this.#delays.add(key, ms);
   }
 
   /** Runs again after a delay that doubles with every failure in a row. Returns that delay. */
@@ -120,8 +115,7 @@ export class WorkQueue {
   /** Takes in nothing more; what runs may finish. */
   close(): void {
     this.#closed = true;
-    for (const { timer } of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    this.#delays.clear();
     this.#ready.clear();
     this.#lanes.clear();
     this.#again.clear();
@@ -149,11 +143,5 @@ export class WorkQueue {
       this.#running.set(next.key, next.lane);
       this.#takers.shift()?.(next.key);
     }
-  }
-
-  #cancelTimer(key: string): void {
-    const due = this.#timers.get(key);
-    if (due !== undefined) clearTimeout(due.timer);
-    this.#timers.delete(key);
   }
 }

@@ -67,7 +67,7 @@ describe('Operators that share the promotions', () => {
     const shares = await sharesOf(started.operators, namespace);
     expect(shares.reduce((sum, one) => sum + one)).toBe(models.length);
     expect(Math.max(...shares)).toBeLessThan(models.length);
-    await world.settled(`${namespace}/mlflow`, 'Ready', 'modelregistry');
+    await world.settled(`${namespace}/mlflow`, 'Reachable', 'modelregistry');
   });
 
   it('know every claim: of two promotions of a model the older one has its target, whatever its registry is called', async () => {
