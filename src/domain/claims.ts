@@ -1,6 +1,7 @@
 /**
  * Who may have what: a target has one promotion, and a version has one stage. Where two want the same, the one
- * that holds it on record wins, then the older. Claims that lose stay claims, so nothing ever flaps.
+ * that holds it on record wins, then the one whom the registry lets in, then the older. Claims that lose stay claims,
+ * so nothing ever flaps.
  */
 import { describeTarget, type Promotion, type Target, type TargetId } from './desired.ts';
 import type { Model } from './observed.ts';
@@ -15,6 +16,8 @@ export interface Claimant {
   readonly owner: string;
   /** Whether its document has mistakes: it does nothing then, and its last good one still has its claims. */
   readonly refused: boolean;
+  /** Whether its registry did not let it in when it was last asked: what it cannot have it keeps from nobody. */
+  readonly denied?: boolean;
 }
 
 /** Why a promotion may not act, as a sentence; undefined when all it wants is its own. */
@@ -34,7 +37,7 @@ export function findConflict(key: string, claimants: readonly Claimant[]): strin
 /** Whose target it is, of those that declare it; undefined when nobody does. */
 export function holderOf(id: TargetId, claimants: readonly Claimant[]): Claimant | undefined {
   const rivals = claimants.filter(({ promotion }) => promotion.targets.some((target) => target.id === id));
-  return rivals.find(({ records }) => records.has(id)) ?? rivals[0];
+  return rivals.find(({ records }) => records.has(id)) ?? rivals.find(isLetIn) ?? rivals[0];
 }
 
 /** Every declared target of the model, and the owner whose it is. */
@@ -95,7 +98,7 @@ function pinnedVersion({ kind, want }: Target): string[] {
   return kind === 'stage' && want.kind === 'pinned' ? [want.version] : [];
 }
 
-/** Who has the best claim on a version; of equal ones, the older. */
+/** Who has the best claim on a version; of equal ones, who is let in; of equal ones, the older. */
 function strongest(
   version: string,
   claimants: readonly Claimant[],
@@ -103,7 +106,13 @@ function strongest(
 ): Claimant | undefined {
   const best = ({ promotion, records }: Claimant): number =>
     Math.max(0, ...promotion.targets.map((target) => strength(version, target, records)));
-  return claimants.filter((one) => best(one) > 0).toSorted((a, b) => best(b) - best(a))[0];
+  const [first] = claimants.filter((one) => best(one) > 0).toSorted((a, b) => best(b) - best(a));
+  if (first === undefined || isLetIn(first)) return first;
+  return claimants.find((one) => best(one) === best(first) && isLetIn(one)) ?? first;
+}
+
+function isLetIn({ denied = false }: Claimant): boolean {
+  return !denied;
 }
 
 function lostTo(winner: Claimant | undefined, key: string, what: string): string | undefined {

@@ -160,5 +160,6 @@ export class Departures {
       this.#held.add(entry);
     }
     if (refused) observer.event(entry.promotion, { type: 'Warning', reason: 'ReleaseRefused', message });
+    else if (lost) observer.event(entry.promotion, { type: 'Warning', reason: 'NotReleased', message });
   }
 }

@@ -68,6 +68,8 @@ export class Engine {
   /** What is declared and was never valid. */
   #rejected: ReadonlyMap<string, RejectedDocument> = new Map();
   readonly #departures: Departures;
+  /** Whom their registry did not let in when it was last asked. */
+  readonly #denied = new Set<string>();
   #claims = ClaimIndex.EMPTY;
 
   constructor(options: EngineOptions) {
@@ -147,6 +149,7 @@ export class Engine {
       const { key } = entry.promotion;
       this.#departures.add(entry, this.#statuses.known(key));
       this.#statuses.forget(key);
+      this.#denied.delete(key);
     }
     this.#departures.makeWay();
     await registries.update(catalog.registries);
@@ -359,11 +362,20 @@ export class Engine {
     const reason = (ready?.reason ?? 'Progressing') as Reason;
     observer.reconciled(promotion, ready?.status === 'True' ? 'ready' : severity(reason), seconds);
     const applied = finding.kind === 'Planned' ? (finding.attempt?.applied ?? []) : [];
-    if (applied.length > 0) this.#wakeRivals(promotion);
+    const turned = this.#tellDenied(promotion.key, reason, finding);
+    if (applied.length > 0 || turned) this.#wakeRivals(promotion);
     for (const action of applied) observer.applied(action.kind, action.cause);
     for (const event of events) observer.event(promotion, event);
     if (isSettled(finding)) this.#statuses.settle(promotion.key);
     this.#remember(promotion, status);
+  }
+
+  /** True when its registry lets it in no more, or again. A conflict says nothing of it: nothing was asked then. */
+  #tellDenied(key: string, reason: Reason, finding: Finding): boolean {
+    if (isSettled(finding)) return this.#denied.delete(key);
+    if (reason !== 'AccessDenied' || this.#denied.has(key)) return false;
+    this.#denied.add(key);
+    return true;
   }
 
   /** What this promotion left or took may be what another one of the model waits for. */
@@ -466,7 +478,7 @@ export class Engine {
       if (entry === undefined) return [];
       const { promotion, problems } = entry;
       const [records, owner] = [this.#recordsOf(promotion), this.#ownerOf(promotion)];
-      return [{ promotion, records, owner, refused: problems.length > 0 }];
+      return [{ promotion, records, owner, refused: problems.length > 0, denied: this.#denied.has(key) }];
     });
   }
 

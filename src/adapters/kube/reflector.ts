@@ -93,7 +93,7 @@ export class Reflector<T> {
           if (failures >= STUBBORN) this.#from = undefined;
         }
         failures += 1;
-        await sleep(backoff(failures - 1, this.#options.retry ?? RETRY), signal);
+        await sleep(backoff(failures - 1, this.#options.retry ?? RETRY), until);
       }
     }
   }
@@ -191,11 +191,17 @@ export class Reflector<T> {
     } catch (error) {
       // Of the same object, what it said last still holds: what cannot be read was not deleted.
       const known = this.#options.store.item(key);
-      if (known !== undefined && known.uid === metadata['uid']) into.set(key, known);
+      const holds = known !== undefined && known.uid === metadata['uid'];
+      if (holds) into.set(key, known);
       if (this.#unusable.get(key) === resourceVersion) return;
       this.#unusable.set(key, resourceVersion);
       const { path, logger } = this.#options;
-      logger.warn({ path, object: key, detail: wordsOf(error) }, 'an object cannot be used and is left out');
+      logger.warn(
+        { path, object: key, detail: wordsOf(error) },
+        holds
+          ? 'an object cannot be used; what it said last holds'
+          : 'an object cannot be used and is left out',
+      );
     }
   }
 

@@ -13,7 +13,7 @@ const OVERLAYS = ['cluster-wide', 'namespace'] as const;
 
 /** All that the operator may do where it serves, in the whole cluster, and where it runs: verb, resource, group. */
 const OF_A_NAMESPACE = [
-  ...['get', 'list', 'watch'].flatMap((verb) => [
+  ...['list', 'watch'].flatMap((verb) => [
     `${verb} modelpromotions modelpromotion.dev`,
     `${verb} modelregistries modelpromotion.dev`,
   ]),
@@ -24,7 +24,7 @@ const OF_A_NAMESPACE = [
   'create events events.k8s.io',
   'patch events events.k8s.io',
 ] as const;
-const OF_THE_CLUSTER = ['get namespaces ', 'list namespaces ', 'watch namespaces '] as const;
+const OF_THE_CLUSTER = ['list namespaces ', 'watch namespaces '] as const;
 const OF_OUR_OWN = [
   'get leases coordination.k8s.io',
   'create leases coordination.k8s.io',

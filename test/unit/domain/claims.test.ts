@@ -47,6 +47,18 @@ describe('a target that two promotions declare', () => {
     expect(winners(both)).toEqual(['newer']);
   });
 
+  it('is kept from nobody by an older one that its registry does not let in', () => {
+    const older = claimant('older', production('3'), {}, { denied: true });
+    expect(winners([older, claimant('newer', production('4'))])).toEqual(['newer']);
+    expect(winners([older])).toEqual(['older']);
+    expect(winners([older, claimant('newer', production('4'), {}, { denied: true })])).toEqual(['older']);
+  });
+
+  it('stays with its holder when its registry lets that one in no more', () => {
+    const older = claimant('older', production('3'), { 'stage/Production': '3' }, { denied: true });
+    expect(winners([older, claimant('newer', production('4'))])).toEqual(['older']);
+  });
+
   it('is told apart by name: another alias is no rival', () => {
     expect(
       winners([
@@ -78,6 +90,11 @@ describe('a version that two promotions pin, each to its stage', () => {
     expect(findConflict('ml/newer', both)).toBe(
       'version 3, which can hold only one stage, belongs to promotion ml/older',
     );
+  });
+
+  it('belongs to the newer when the registry lets the older not in', () => {
+    const older = claimant('older', production('3'), {}, { denied: true });
+    expect(winners([older, claimant('newer', staging('3'))])).toEqual(['newer']);
   });
 
   it('belongs to the newer when that one holds it on record, and to nobody else', () => {

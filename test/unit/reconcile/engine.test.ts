@@ -781,6 +781,31 @@ describe('a promotion that leaves', () => {
     expect(registry.get().versions.get('3')?.stage).toBe('Production');
   });
 
+  it('holds up no rival while its registry does not let it in, and does not come back at every turn', async () => {
+    const woken: string[] = [];
+    const registry = new MemoryRegistry(aModel({ versions: { 3: 'None', 4: 'None' } }));
+    const home = start(registry, { wake: (key) => woken.push(key) });
+    registry.failNext({ refuse: 'AccessDenied' });
+    await accept(home, files({ name: 'a-squatter', stages: { Production: '3' } }));
+    await accept(
+      home,
+      files(
+        { name: 'a-squatter', stages: { Production: '3' } },
+        { name: 'b-team', stages: { Production: '4' } },
+      ),
+    );
+    expect(ready(home.engine, 'ml/b-team')).toBe('True/UpToDate');
+    woken.length = 0;
+    for (let round = 0; round < 3; round += 1)
+      for (const name of ['a-squatter', 'b-team']) await settle(home.engine, `ml/${name}`);
+    expect([ready(home.engine, 'ml/a-squatter'), ready(home.engine, 'ml/b-team'), woken]).toEqual([
+      'False/Conflict',
+      'True/UpToDate',
+      [],
+    ]);
+    expect(registry.get().versions.get('4')?.stage).toBe('Production');
+  });
+
   /** Takes a listing in at the moment of the next write. */
   function acceptInside({ engine }: Home, registry: MemoryRegistry, spec: ListingSpec): void {
     registry.intrude = () => {
