@@ -7,6 +7,7 @@ import { describeAction } from './action.ts';
 import { decisionsOf, type Attempt, type Pass } from './finding.ts';
 import type { Promotion, Target } from './desired.ts';
 import type { Decision, Plan } from './plan.ts';
+import { recordsOf } from './status.ts';
 
 const LONGEST_MESSAGE = 4_000;
 
@@ -59,9 +60,22 @@ function suspended({ targets }: Promotion, previous: ModelPromotionStatus | unde
   return { status: ready?.status ?? 'Unknown', reason: 'Suspended', message };
 }
 
-function wasApplied({ id, want }: Target, previous: ModelPromotionStatus | undefined): boolean {
-  const before = previous?.targets?.find(({ target }) => target === id);
-  return before !== undefined && (want.kind === 'follows' || before.applied?.version === want.version);
+function wasApplied(target: Target, previous: ModelPromotionStatus | undefined): boolean {
+  const record = recordsOf(previous).get(target.id);
+  // What it follows may hold nothing, and that is as it should be.
+  if (record === undefined)
+    return (
+      target.want.kind === 'follows' && previous?.targets?.some((one) => one.target === target.id) === true
+    );
+  if (target.want.kind === 'pinned' && record.version !== target.want.version) return false;
+  return (
+    target.kind === 'alias' ||
+    (record.description === target.description && sameTags(record.tags, target.tags))
+  );
+}
+
+function sameTags(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
 }
 
 function settled(decisions: readonly Decision[]): Ready {

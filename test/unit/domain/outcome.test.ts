@@ -290,6 +290,16 @@ describe('a status', () => {
     expect(conditions(outcome)).toEqual(['Ready=Unknown/Suspended']);
   });
 
+  it.each([
+    ['a description', { description: 'the winter model' }],
+    ['tags', { tags: { season: 'winter' } }],
+  ])('is not Ready for %s that came just when it was suspended', (_, more) => {
+    const stages = { Production: { version: '3', ...more } };
+    const promotion = aPromotion({ ...spec, stages, suspend: true }, { generation: 2 });
+    const outcome = look(known(inPlace), { promotion, previous: settled, now: NOW + MINUTE });
+    expect(conditions(outcome)).toEqual(['Ready=Unknown/Suspended']);
+  });
+
   it('remembers the token of the look that was asked for', () => {
     const asked = look(known(inPlace), {
       promotion: aPromotion(spec, { reconcileAt: 'now' }),
