@@ -11,7 +11,7 @@ import { WRITE_CALLS } from './writes.ts';
 
 const GOAL_REQUESTS = 18;
 const MODELS_A_PAGE = 1_000;
-const VERSIONS_A_PAGE = 50_000;
+const VERSIONS_A_PAGE = 10_000;
 /** Looks for changes that are watched. */
 const LOOKS = 4;
 

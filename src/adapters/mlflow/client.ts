@@ -25,8 +25,11 @@ import {
 const API = '/api/2.0/mlflow';
 const WEBHOOKS = `${API}/webhooks`;
 const SERVER_INFO = '/api/3.0/mlflow/server-info';
-/** MLflow's own maximum for models; for versions a size whose answer stays near 25 MB. */
-const PAGES: PageSizes = { models: 1_000, versions: 50_000, recent: 200 };
+/**
+ * MLflow's own maximum for models. Larger pages of versions cost a server little less, hold up others for longer, and
+ * have to fit into memory whole.
+ */
+const PAGES: PageSizes = { models: 1_000, versions: 10_000, recent: 200 };
 const READ_ATTEMPTS = 3;
 const READ_BACKOFF = { base: 200, max: 2_000 };
 /** A bulk page may take a server seconds of work for each ten thousand rows. */

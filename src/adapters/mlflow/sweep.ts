@@ -2,11 +2,11 @@
  * Reading a registry in bulk. MLflow's model search knows aliases, its version search knows stages; joined by
  * name they are the whole state. Neither has a "changed since", but models can be had newest first.
  */
-import { isPrompt, type Fact, type Model, type UnknownReason } from '../../domain/observed.ts';
+import { isPrompt, type Fact, type Model, type UnknownReason, type Version } from '../../domain/observed.ts';
 import { RegistryError } from './errors.ts';
 import type { MlflowClient } from './client.ts';
 import { nameFilters } from './filters.ts';
-import { toModel, type WireModel, type WireVersion } from './wire.ts';
+import { toModel, toVersion, type WireModel, type WireVersion } from './wire.ts';
 
 /** A commit becomes visible after its timestamp was taken: this much of the past is looked at again (docs/mlflow.md). */
 export const OVERLAP = 60_000;
@@ -20,7 +20,7 @@ export async function readAll(
   signal: AbortSignal,
 ): Promise<Facts> {
   const models: WireModel[] = [];
-  const versions = new Map<string, WireVersion[]>();
+  const versions = new Map<string, Version[]>();
   for (const filter of filters) {
     await Promise.all([
       collect(client.models({ filter, bulk: true }, signal), (model) => models.push(model)),
@@ -66,7 +66,7 @@ export async function readChanges(
     rows += 1;
     if (rows === only?.most) return { facts: new Map(), watermark: newest, complete: false };
   }
-  const versions = new Map<string, WireVersion[]>();
+  const versions = new Map<string, Version[]>();
   for (const filter of nameFilters([...changed.keys()], { inOperator, chunk: 1_000 })) {
     for await (const version of client.versions({ filter, bulk: true }, signal)) group(versions, version);
   }
@@ -88,7 +88,7 @@ export async function readLive(
     Promise.all(filters.map((filter) => Array.fromAsync(client.versions(search(filter), signal)))),
   ]);
   const byName = new Map(models.flat().map((model) => [model.name, model]));
-  const grouped = new Map<string, WireVersion[]>();
+  const grouped = new Map<string, Version[]>();
   for (const version of versions.flat()) group(grouped, version);
   const facts = names.map(async (name): Promise<[string, Fact<Model>]> => {
     const model = byName.get(name);
@@ -104,10 +104,7 @@ async function readByName(client: MlflowClient, name: string, signal: AbortSigna
     const model = await client.model(name, signal);
     const [filter] = nameFilters([name], { inOperator: false, chunk: 1 });
     const found = await Array.fromAsync(client.versions({ filter, bulk: false }, signal));
-    return join(
-      model,
-      found.filter((version) => version.name === name),
-    );
+    return join(model, found.filter((version) => version.name === name).map(toVersion));
   } catch (error) {
     if (error instanceof RegistryError && error.notFound) return { kind: 'absent' };
     return unknownFrom(error);
@@ -115,7 +112,7 @@ async function readByName(client: MlflowClient, name: string, signal: AbortSigna
 }
 
 /** Models and versions are two readings: a version that only the first of them names was not read. */
-function join(wire: WireModel, versions: readonly WireVersion[] = []): Fact<Model> {
+function join(wire: WireModel, versions: readonly Version[] = []): Fact<Model> {
   const model = toModel(wire, versions);
   const missing = (wire.latest_versions ?? []).find(({ version }) => !model.versions.has(version));
   if (missing === undefined || isPrompt(model)) return { kind: 'known', value: model };
@@ -150,8 +147,10 @@ async function collect<T>(items: AsyncIterable<T>, take: (item: T) => void): Pro
   for await (const item of items) take(item);
 }
 
-function group(groups: Map<string, WireVersion[]>, version: WireVersion): void {
-  const members = groups.get(version.name);
-  if (members === undefined) groups.set(version.name, [version]);
+/** Keeps nothing of what was on the wire: in bulk that is several times as much. */
+function group(groups: Map<string, Version[]>, wire: WireVersion): void {
+  const version = toVersion(wire);
+  const members = groups.get(wire.name);
+  if (members === undefined) groups.set(wire.name, [version]);
   else members.push(version);
 }

@@ -46,7 +46,7 @@ export interface Call {
 /** Whether connections are kept between calls, or made anew for each. */
 export type Connections = 'kept' | 'fresh';
 
-/** A page of 50,000 versions takes about 25 MiB. */
+/** A page of 10,000 versions takes about 5 MiB. */
 const LARGEST_ANSWER = 64 * 1024 * 1024;
 /** uvicorn closes idle connections after 5 s; a write must not meet a connection that is closing. */
 const KEEP_ALIVE = 3_000;

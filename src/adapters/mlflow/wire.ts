@@ -239,7 +239,7 @@ function checked<T>(validate: ValidateFunction<T>, answer: unknown): T {
 
 const STAGES = new Set<string>(['None', 'Staging', 'Production', 'Archived'] satisfies Stage[]);
 
-function toVersion(wire: WireVersion): Version {
+export function toVersion(wire: WireVersion): Version {
   const stage = wire.current_stage ?? 'None';
   return {
     version: wire.version,
@@ -254,16 +254,18 @@ function toVersion(wire: WireVersion): Version {
   };
 }
 
-export function toModel(wire: WireModel, versions: Iterable<WireVersion>): Model {
+export function toModel(wire: WireModel, versions: Iterable<Version>): Model {
   return {
     name: wire.name,
     lastUpdatedTimestamp: wire.last_updated_timestamp ?? 0,
     tags: toTags(wire.tags),
     aliases: new Map((wire.aliases ?? []).map(({ alias, version }) => [alias, version])),
-    versions: new Map([...versions].map((one) => [one.version, toVersion(one)])),
+    versions: new Map([...versions].map((one) => [one.version, one])),
   };
 }
 
-function toTags(wire: readonly WireTag[] | undefined): Map<string, string> {
-  return new Map((wire ?? []).map(({ key, value }) => [key, value ?? '']));
+const NO_TAGS: ReadonlyMap<string, string> = new Map();
+
+function toTags(wire: readonly WireTag[] = []): ReadonlyMap<string, string> {
+  return wire.length === 0 ? NO_TAGS : new Map(wire.map(({ key, value }) => [key, value ?? '']));
 }

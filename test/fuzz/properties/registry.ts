@@ -10,6 +10,7 @@ import {
   readVersion,
   readVersionPage,
   toModel,
+  toVersion,
 } from '../../../src/adapters/mlflow/wire.ts';
 import { PROVENANCE_TAG, provenanceOf, recordsFromMarks } from '../../../src/domain/provenance.ts';
 import { aModel } from '../../support/builders.ts';
@@ -87,9 +88,9 @@ const answer = fc.oneof(
 
 const readers: readonly ((json: unknown) => void)[] = [
   (json) => void toModel(readModel(json), []),
-  (json) => void toModel({ name: 'churn' }, [readVersion(json)]),
+  (json) => void toModel({ name: 'churn' }, [toVersion(readVersion(json))]),
   (json) => void readModelPage(json).items.map((model) => toModel(model, [])),
-  (json) => void toModel({ name: 'churn' }, readVersionPage(json).items),
+  (json) => void toModel({ name: 'churn' }, readVersionPage(json).items.map(toVersion)),
   (json) => void readServerInfo(json),
 ];
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Snapshot } from '../../../src/adapters/mlflow/snapshot.ts';
-import { toModel } from '../../../src/adapters/mlflow/wire.ts';
+import { toModel, toVersion } from '../../../src/adapters/mlflow/wire.ts';
 import type { Fact, Model } from '../../../src/domain/observed.ts';
 
 function fact(stage: string, aliases: readonly string[] = [], tags: readonly string[] = []): Fact<Model> {
@@ -11,7 +11,7 @@ function fact(stage: string, aliases: readonly string[] = [], tags: readonly str
       aliases: aliases.map((alias) => ({ alias, version: '1' })),
       tags: tags.map((key) => ({ key })),
     },
-    [{ name: 'm', version: '1', current_stage: stage }],
+    [toVersion({ name: 'm', version: '1', current_stage: stage })],
   );
   return { kind: 'known', value: model };
 }
