@@ -3,65 +3,16 @@
  * where they should be, one SIGKILL meets them all, and a restart must lead each to what is declared, nothing twice.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  afterwards,
-  hang,
-  hangAfter,
-  startFaultProxy,
-  type FaultProxy,
-  type Rule,
-} from '../../support/fault-proxy.ts';
+import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
 import { sharedMlflow } from '../../support/mlflow.ts';
 import { eventually, type Daemon } from '../../support/program.ts';
 import { install, registry, type Installation } from '../e2e/installation.ts';
+import { POINTS } from './points.ts';
 import { begin, CHANGES, changesOf, liesDuring, marksOf, missing, type Story } from './world.ts';
-
-/** The writes of one promotion, in their order. */
-const WRITES: Readonly<Record<string, Rule>> = {
-  'the transition': { path: /transition-stage/ },
-  'the tag': { path: /model-versions\/set-tag/, body: /"ticket"/ },
-  'the description': { method: 'PATCH', path: /model-versions\/update/ },
-  'the alias': { method: 'POST', path: /registered-models\/alias/ },
-  'the provenance mark': { path: /model-versions\/set-tag/, body: /modelpromotion.dev/ },
-  'the first owner mark': { path: /registered-models\/set-tag/, body: /owner\/stage/ },
-  'the second owner mark': { path: /registered-models\/set-tag/, body: /owner\/alias/ },
-};
-
-/** Holds a promotion at its point, and tells when it is there. */
-type Hold = (story: Story, arrived: () => void) => void;
 
 let proxy: FaultProxy;
 let place: Installation;
 let second: Daemon;
-
-const POINTS: readonly [string, Hold][] = [
-  ...Object.entries(WRITES).flatMap(([what, rule]): [string, Hold][] => [
-    [`before ${what} was sent on`, (story, arrived) => proxy.on(of(story, rule), telling(arrived, hang))],
-    [`after ${what} was carried out`, (story, arrived) => proxy.on(of(story, rule), telling(arrived, hangAfter))],
-  ]),
-  [
-    'before anything was read back',
-    (story, arrived) =>
-      proxy.on(
-        of(story, WRITES['the second owner mark'] ?? {}),
-        afterwards(() => {
-          proxy.on({ method: 'GET', path: new RegExp(story.model) }, telling(arrived, hang));
-          return Promise.resolve();
-        }),
-      ),
-  ],
-]; // prettier-ignore
-
-function of({ model }: Story, { body, ...rule }: Rule): Rule {
-  return { ...rule, body: new RegExp(`(?=.*${model})(?=.*${body?.source ?? ''})`) };
-}
-
-function telling(arrived: () => void, fault: typeof hangAfter): typeof hangAfter {
-  return async (exchange) => {
-    await fault(exchange);
-    arrived();
-  };
-}
 
 /** Room for everybody to wait at once. */
 const everybody = { uri: '', sweepInterval: '1s', limits: { concurrency: 64, requestTimeout: '5m' } };
@@ -75,7 +26,7 @@ beforeAll(async () => {
   for (const [point, hold] of POINTS) {
     const story = await begin('killed', { registryRef: { name: 'everybody' } });
     stories.set(point, story);
-    hold(story, () => arrived.add(point));
+    hold(proxy, story, () => arrived.add(point));
   }
   const files = [...stories.values()].map(({ files }) => files);
   await place.commit(

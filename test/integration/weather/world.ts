@@ -32,7 +32,9 @@ export interface Story {
   /** namespace/name of the promotion. */
   readonly key: string;
   readonly model: string;
-  /** What to commit. */
+  /** What to declare. */
+  readonly spec: ReturnType<typeof spec>;
+  /** The same as files to commit. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -42,8 +44,9 @@ export async function begin(prefix: string, more: object = {}, server: Server = 
   await server.seed(model, 2);
   await server.transition(model, '1', 'Production');
   await server.setAlias(model, 'champion', '1');
-  const manifest = promotion(model, { ...spec(model), ...more });
-  return { key: `default/${model}`, model, files: { [`${model}.yaml`]: manifest } };
+  const declared = { ...spec(model), ...more };
+  const files = { [`${model}.yaml`]: promotion(model, declared) };
+  return { key: `default/${model}`, model, spec: declared, files };
 }
 
 async function held(model: string, server: Server): Promise<unknown> {

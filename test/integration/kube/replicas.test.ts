@@ -1,0 +1,69 @@
+/**
+ * Two replicas, of which the one that leads is killed between any two calls of a promotion. Each point has a promotion of
+ * its own that is held there; when all are where they should be, one SIGKILL meets them all, and the standby must lead
+ * each to what is declared, nothing twice.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
+import { sharedMlflow } from '../../support/mlflow.ts';
+import { eventually, type Daemon } from '../../support/program.ts';
+import { POINTS } from '../weather/points.ts';
+import { begin, CHANGES, changesOf, liesDuring, marksOf, missing, type Story } from '../weather/world.ts';
+import { KubeWorld } from './world.ts';
+
+/** Room for everybody to wait at once. */
+const REGISTRY = { sweepInterval: '1s', limits: { concurrency: 64, requestTimeout: '5m' } };
+
+let world: KubeWorld;
+let proxy: FaultProxy;
+let standby: Daemon;
+const stories = new Map<string, Story>();
+let lies: unknown[] = [];
+
+beforeAll(async () => {
+  world = await KubeWorld.open();
+  proxy = await startFaultProxy(sharedMlflow());
+  const namespace = await world.namespace({ uri: proxy.url, registry: REGISTRY });
+  const arrived = new Set<string>();
+  for (const [point, hold] of POINTS) {
+    const story = await begin('failover');
+    stories.set(point, { ...story, key: `${namespace}/${story.model}` });
+    hold(proxy, story, () => arrived.add(point));
+  }
+  const leader = await world.operator(['--workers', '64']);
+  await leader.logged('leading');
+  standby = await world.operator(['--workers', '64']);
+  await standby.logged('standing by: another replica leads');
+  for (const { key, spec } of stories.values()) await world.promote(key, spec);
+  await eventually(() => {
+    const late = POINTS.filter(([point]) => !arrived.has(point)).map(([point]) => point);
+    if (late.length > 0) throw new Error(`not there yet: ${late.join(', ')}`);
+  });
+  await leader.stop('SIGKILL');
+  proxy.clear();
+  lies = await liesDuring(standby, [...stories.values()], async () => {
+    for (const { key } of stories.values()) await world.settled(key, 'UpToDate');
+  });
+});
+afterAll(async () => {
+  await standby?.[Symbol.asyncDispose]();
+  await proxy?.[Symbol.asyncDispose]();
+  await world?.[Symbol.asyncDispose]();
+});
+
+describe('a promotion is completed by the standby, with each change made once, when the leader was killed', () => {
+  it.each(POINTS)('%s', async (point) => {
+    const story = stories.get(point);
+    if (story === undefined) throw new Error('it was not told');
+    expect(await missing(story.model)).toBeUndefined();
+    expect(changesOf(proxy, story.model)).toEqual(CHANGES);
+    const owners = marksOf(proxy, story.model).filter((mark) => mark.includes('/owner/'));
+    expect(owners).toHaveLength(new Set(owners).size);
+    const { status } = await world.get(story.key);
+    expect(status?.history?.map(({ target, to }) => `${target} ${to}`).toSorted()).toEqual([
+      'alias/champion 2',
+      'stage/Production 2',
+    ]);
+    expect(lies).toEqual([]);
+  });
+});
