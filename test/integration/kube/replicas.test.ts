@@ -60,10 +60,9 @@ describe('a promotion is completed by the standby, with each change made once, w
     const owners = marksOf(proxy, story.model).filter((mark) => mark.includes('/owner/'));
     expect(owners).toHaveLength(new Set(owners).size);
     const { status } = await world.get(story.key);
-    expect(status?.history?.map(({ target, to }) => `${target} ${to}`).toSorted()).toEqual([
-      'alias/champion 2',
-      'stage/Production 2',
-    ]);
+    expect(status?.targets?.map(({ target, applied }) => `${target} ${applied?.version}`).toSorted()).toEqual(
+      ['alias/champion 2', 'stage/Production 2'],
+    );
     expect(lies).toEqual([]);
   });
 });
