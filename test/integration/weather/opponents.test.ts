@@ -1,17 +1,12 @@
 /** Others who want something else in the same registry: an automation that undoes us, a second controller, a model made anew. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
 import { sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { startOpponent } from '../../support/opponent.ts';
 import { conditionOf, eventually, type Daemon, type Shown } from '../../support/program.ts';
 import { install, promotion, type Installation } from '../e2e/installation.ts';
 import { begin, changesOf, mlflow } from './world.ts';
 
-const NODE = fileURLToPath(new URL('../../../node_modules/.bin/node', import.meta.url));
 const ROUNDS = 5;
 
 let proxy: FaultProxy;
@@ -25,30 +20,6 @@ afterEach(async () => {
   await place?.[Symbol.asyncDispose]();
   await proxy?.[Symbol.asyncDispose]();
 });
-
-/** A process of its own that puts version 1 back into Production whenever it is not there, until it is killed. */
-async function startOpponent(model: string): Promise<() => Promise<void>> {
-  const script = join(place.folder, 'opponent.mjs');
-  await writeFile(
-    script,
-    `const [url, name] = process.argv.slice(2);
-     const api = url + '/api/2.0/mlflow/model-versions/';
-     for (;;) {
-       const { model_version: version } = await (await fetch(api + 'get?version=1&name=' + name)).json();
-       if (version.current_stage !== 'Production') {
-         const body = { name, version: '1', stage: 'Production', archive_existing_versions: true };
-         const headers = { 'content-type': 'application/json' };
-         await fetch(api + 'transition-stage', { method: 'POST', headers, body: JSON.stringify(body) });
-       }
-       await new Promise((resolve) => setTimeout(resolve, 100));
-     }`,
-  );
-  const opponent = spawn(NODE, [script, sharedMlflow(), model], { stdio: 'inherit' });
-  return async () => {
-    opponent.kill('SIGKILL');
-    await once(opponent, 'close');
-  };
-}
 
 const spec = (model: string, version = '2', more: object = {}) => ({
   model,
@@ -70,7 +41,7 @@ describe('an automation that undoes us', () => {
     await place.commit({ 'fought.yaml': manifest });
     await using first = await place.start();
     await first.settled('default/fought', 'UpToDate');
-    const stop = await startOpponent(model);
+    await using opponent = startOpponent(sharedMlflow(), model);
     const stalled = await first.settled('default/fought', 'Flapping');
 
     expect(conditionOf(stalled, 'Stalled')).toMatchObject({ status: 'True', reason: 'Flapping' });
@@ -92,7 +63,7 @@ describe('an automation that undoes us', () => {
     expect(settingsOf(model)).toHaveLength(1 + ROUNDS);
     expect(warnings(second)).toEqual([]);
 
-    await stop();
+    await opponent[Symbol.asyncDispose]();
     const annotated = manifest.replace(
       'name: fought',
       'name: fought\n  annotations: { modelpromotion.dev/reconcileAt: now }',
