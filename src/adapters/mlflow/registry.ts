@@ -279,7 +279,7 @@ export class MlflowRegistry implements Registry {
     const { facts, watermark, complete } = await readChanges(
       this.#client,
       {
-        known: (name) => updatedAt(this.#snapshot.get(name)),
+        known: (name) => this.#snapshot.updatedAt(name),
         watermark: this.#watermark,
         inOperator: this.#inOperator,
         only: whole ? undefined : { names: this.#options.managed(), most: MOST_FOREIGN_CHANGES },
@@ -351,8 +351,4 @@ export class MlflowRegistry implements Registry {
       });
     }
   }
-}
-
-function updatedAt(fact: Fact<Model> | undefined): number | undefined {
-  return fact?.kind === 'known' ? fact.value.lastUpdatedTimestamp : undefined;
 }

@@ -1,9 +1,13 @@
 /** What was last read of each model, whoever read it. */
-import { isDeepStrictEqual } from 'node:util';
 import type { Fact, Model } from '../../domain/observed.ts';
+import { pack, unpack } from './packed.ts';
 
 interface Known {
-  readonly fact: Fact<Model>;
+  /** The packed model, or a fact that tells of none. */
+  readonly held: string | Exclude<Fact<Model>, { kind: 'known' }>;
+  readonly versions: number;
+  /** Milliseconds since the epoch. */
+  readonly updated: number | undefined;
   /** When the reading began, by `performance.now()`: a later one wins. */
   readonly asOf: number;
 }
@@ -28,22 +32,28 @@ export class Snapshot {
   }
 
   get(name: string): Fact<Model> | undefined {
-    return this.#known.get(name)?.fact;
+    const held = this.#known.get(name)?.held;
+    return typeof held === 'string' ? { kind: 'known', value: unpack(held) } : held;
+  }
+
+  /** When a model was last updated, by the server's clock. */
+  updatedAt(name: string): number | undefined {
+    return this.#known.get(name)?.updated;
   }
 
   /** Takes a reading in, unless a later one is there. */
   learn(name: string, fact: Fact<Model>, asOf: number): void {
-    const known = this.#known.get(name);
-    if (known !== undefined && known.asOf > asOf) return;
-    const same = known !== undefined && isDeepStrictEqual(known.fact, fact);
-    this.#count(known?.fact, -1);
-    this.#count(fact, 1);
-    this.#known.set(name, { fact, asOf });
-    if (!same) this.#changed.add(name);
+    const before = this.#known.get(name);
+    if (before !== undefined && before.asOf > asOf) return;
+    const now = toKnown(fact, asOf);
+    this.#count(before, -1);
+    this.#count(now, 1);
+    this.#known.set(name, now);
+    if (before === undefined || !isSame(before.held, now.held)) this.#changed.add(name);
   }
 
   forget(name: string): void {
-    this.#count(this.get(name), -1);
+    this.#count(this.#known.get(name), -1);
     this.#known.delete(name);
     this.#changed.delete(name);
   }
@@ -55,9 +65,19 @@ export class Snapshot {
     return changed;
   }
 
-  #count(fact: Fact<Model> | undefined, sign: 1 | -1): void {
-    if (fact?.kind !== 'known') return;
+  #count(known: Known | undefined, sign: 1 | -1): void {
+    if (typeof known?.held !== 'string') return;
     this.#models += sign;
-    this.#versions += sign * fact.value.versions.size;
+    this.#versions += sign * known.versions;
   }
+}
+
+function toKnown(fact: Fact<Model>, asOf: number): Known {
+  if (fact.kind !== 'known') return { held: fact, versions: 0, updated: undefined, asOf };
+  const { versions, lastUpdatedTimestamp: updated } = fact.value;
+  return { held: pack(fact.value), versions: versions.size, updated, asOf };
+}
+
+function isSame(one: Known['held'], other: Known['held']): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
 }

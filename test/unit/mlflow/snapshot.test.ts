@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Snapshot } from '../../../src/adapters/mlflow/snapshot.ts';
 import { toModel, toVersion } from '../../../src/adapters/mlflow/wire.ts';
+import { pack, unpack } from '../../../src/adapters/mlflow/packed.ts';
 import type { Fact, Model } from '../../../src/domain/observed.ts';
+import { aModel } from '../../support/builders.ts';
 
 function fact(stage: string, aliases: readonly string[] = [], tags: readonly string[] = []): Fact<Model> {
   const model = toModel(
@@ -57,5 +59,37 @@ describe('a snapshot', () => {
     expect(snapshot.counts).toEqual({ models: 0, versions: 0 });
     expect(snapshot.get('b')).toBeUndefined();
     expect(snapshot.takeChanges()).toEqual(['a', 'c']);
+  });
+});
+
+describe('a packed model', () => {
+  const model = aModel({
+    name: 'Umsatz – Ünïcode "quoted" \u{1F680}',
+    tags: { team: 'ml', __proto__x: '', constructor: 'a' },
+    aliases: { champion: '2', toString: '1' },
+    versions: {
+      1: { stage: 'Archived', tags: { b: '2', a: '1' }, description: 'line\nline', statusMessage: 'x' },
+      2: 'Production',
+      10: { status: 'FAILED_REGISTRATION', source: '', runId: '' },
+    },
+  });
+
+  it('is unpacked as it was', () => {
+    expect(unpack(pack(model))).toEqual(model);
+  });
+
+  it('is the same text whatever the order of its tags and aliases', () => {
+    const turned = (map: ReadonlyMap<string, string>) => new Map([...map].toReversed());
+    const other = { ...model, tags: turned(model.tags), aliases: turned(model.aliases) };
+    expect(pack(other)).toBe(pack(model));
+  });
+
+  it.each([
+    ['an alias', { ...model, aliases: new Map([['champion', '1']]) }],
+    ['a tag', { ...model, tags: new Map([['team', 'other']]) }],
+    ['its last update', { ...model, lastUpdatedTimestamp: 1 }],
+    ['a version less', { ...model, versions: new Map([...model.versions].slice(1)) }],
+  ])('is another text with %s changed', (_, changed) => {
+    expect(pack(changed)).not.toBe(pack(model));
   });
 });
