@@ -64,6 +64,8 @@ function adviceFor(status: number, { path }: Pick<KubeRequest, 'path'>, said: st
   const { group, name } = askedFor(path);
   if (status === 401) return '; our credentials are not accepted any more';
   if (status === 403) return '; grant it to our service account: manifests/ holds the roles we need';
+  if (group === 'modelpromotion.dev' && said.includes('field not declared in schema'))
+    return '; the CRDs are older than this operator: kubectl apply --server-side -f crds/ of this release';
   const noKind =
     status === 404 && (name === undefined || said.includes('could not find the requested resource'));
   if (noKind && group === 'modelpromotion.dev')
