@@ -1,10 +1,10 @@
 /**
- * Two replicas, of which the one that leads is killed between any two calls of a promotion. Each point has a promotion of
- * its own that is held there; when all are where they should be, one SIGKILL meets them all, and the standby must lead
- * each to what is declared, nothing twice.
+ * Two replicas, of which the one that leads is killed at any call of a promotion, and the standby must lead it to what is
+ * declared, nothing twice. Each point between two writes has a promotion of its own that is held there; when all are where
+ * they should be, one SIGKILL meets them all. Reads are no promotion's own, and so each has a pair of replicas.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
+import { hang, passOn, startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
 import { sharedMlflow } from '../../support/mlflow.ts';
 import { eventually, type Daemon } from '../../support/program.ts';
 import { POINTS } from '../weather/points.ts';
@@ -64,5 +64,47 @@ describe('a promotion is completed by the standby, with each change made once, w
       ['alias/champion 2', 'stage/Production 2'],
     );
     expect(lies).toEqual([]);
+  });
+});
+
+/** Reads until a promotion is done, and which one of its kind each is. */
+const READS: readonly [string, RegExp, number][] = [
+  ['the version of the server', /^\/version/, 1],
+  ['whether the server is well', /^\/health/, 1],
+  ['the model', /registered-models\/search.*failover/, 1],
+  ['its versions', /model-versions\/search.*failover/, 1],
+  ['the model after the last write', /registered-models\/search.*failover/, 2],
+  ['its versions after the last write', /model-versions\/search.*failover/, 2],
+];
+
+describe('a promotion is completed by the standby, with each change made once, when the leader was killed as it read', () => {
+  // It serves every namespace.
+  beforeAll(() => standby.stop());
+
+  it.concurrent.each(READS)('%s', async (_, path, which) => {
+    await using own = await startFaultProxy(sharedMlflow());
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    let reads = 0;
+    own.on({ method: 'GET', path }, (exchange) => {
+      reads += 1;
+      if (reads < which) return passOn(exchange);
+      arrive();
+      return hang(exchange);
+    });
+    const namespace = await world.namespace({ uri: own.url, registry: { limits: { requestTimeout: '5m' } } });
+    const story = await begin('failover');
+    const key = `${namespace}/${story.model}`;
+    await world.promote(key, story.spec);
+    await using leader = await world.operator(['--watch-namespace', namespace]);
+    await leader.logged('leading');
+    await using heir = await world.operator(['--watch-namespace', namespace]);
+    await heir.logged('standing by: another replica leads');
+    await arrived;
+    await leader.stop('SIGKILL');
+    own.clear();
+    await world.settled(key, 'UpToDate');
+    await heir.logged('leading');
+    expect(await missing(story.model)).toBeUndefined();
+    expect(changesOf(own, story.model)).toEqual(CHANGES);
   });
 });
