@@ -2,8 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config, Environment, OptionName } from '../config.ts';
+import { wordsOf } from '../runtime/failure.ts';
 import { KubeMetrics } from '../runtime/kube-metrics.ts';
+import type { Logger } from '../runtime/logger.ts';
 import { serve } from '../runtime/server.ts';
+import { backoff, sleep } from '../runtime/time.ts';
 import { LOG_OPTIONS, openOutput } from './assembly.ts';
 import { controllerMetrics } from './daemon/metrics.ts';
 import { isForCluster, openTerm, type Term, TERM_OPTIONS } from './daemon/term.ts';
@@ -12,6 +15,8 @@ import { leaseName } from './operator/kubernetes-home.ts';
 export const RUN_OPTIONS = [...TERM_OPTIONS, ...LOG_OPTIONS] as const satisfies readonly OptionName[];
 
 export type RunConfig = Config<(typeof RUN_OPTIONS)[number]>;
+
+const RETRY = { base: 1_000, max: 60_000 };
 
 /** Runs until the signal aborts. @throws ConfigError, and Error with a sentence when it cannot start. */
 export async function run(config: RunConfig, env: Environment, stop: AbortSignal): Promise<void> {
@@ -40,10 +45,31 @@ export async function run(config: RunConfig, env: Environment, stop: AbortSignal
   try {
     while ((await term.lead(stop)) === 'lost' && !stop.aborted) {
       logger.warn({}, 'the lease was lost: nothing more is written until it is had again');
-      term = await open();
+      const next = await openAgain(open, logger, stop);
+      if (next === undefined) break;
+      term = next;
     }
   } finally {
     await server.close();
   }
   logger.info({}, 'stopped');
+}
+
+/** What a term needs, a login above all, may be away for a while. Undefined when the signal aborts first. */
+async function openAgain(
+  open: () => Promise<Term>,
+  logger: Logger,
+  stop: AbortSignal,
+): Promise<Term | undefined> {
+  for (let [told, failures] = ['', 0]; !stop.aborted; failures += 1) {
+    try {
+      return await open();
+    } catch (error) {
+      const detail = wordsOf(error);
+      if (detail !== told) logger.warn({ detail }, 'work cannot be taken up again yet; it is tried again');
+      told = detail;
+      await sleep(backoff(failures, RETRY), stop);
+    }
+  }
+  return undefined;
 }

@@ -115,9 +115,17 @@ export interface Daemon extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<Ended>;
 }
 
-/** Starts `modelpromotion run …` on a free port and waits until it serves. */
-export async function startDaemon(args: readonly string[], env: Variables = {}): Promise<Daemon> {
-  const child = start(['run', '--listen', '127.0.0.1:0', '--log-format', 'json', ...args], env);
+/**
+ * Starts `modelpromotion run …` on a free port and waits until it serves.
+ * @param through a command line that ends by becoming the one that follows it
+ */
+export async function startDaemon(
+  args: readonly string[],
+  env: Variables = {},
+  through: readonly string[] = [],
+): Promise<Daemon> {
+  const own = ['run', '--listen', '127.0.0.1:0', '--log-format', 'json'];
+  const child = start([...own, ...args], env, undefined, through);
   child.stdin?.end();
   const output = collect(child);
   const closed = once(child, 'close');
@@ -219,8 +227,14 @@ function isCurrent(shown: Shown | undefined): boolean {
   return shown?.status?.observedGeneration === shown?.metadata.generation;
 }
 
-function start(args: readonly string[], env: Variables, cwd?: string): ChildProcess {
-  return spawn(NODE, [PROGRAM, ...args], {
+function start(
+  args: readonly string[],
+  env: Variables,
+  cwd?: string,
+  through: readonly string[] = [],
+): ChildProcess {
+  const [command = NODE, ...argv] = [...through, NODE, PROGRAM, ...args];
+  return spawn(command, argv, {
     cwd: cwd ?? tmpdir(),
     env: variables(env),
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -76,5 +76,6 @@ function inWords(error: unknown): string {
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' && syscall?.startsWith('spawn'))
     return `it logs in with the program ${path}, which is not there; install it`;
-  return error.message;
+  // A program that logs in, and ends badly, is quoted.
+  return error.message.trim() || 'the program that it logs in with failed, and said nothing';
 }

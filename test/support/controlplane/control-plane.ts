@@ -11,7 +11,7 @@ import { childEnvironment } from '../../../src/cli/quickstart/environment.ts';
 import { freePort } from '../../../src/cli/quickstart/port.ts';
 import { readTail } from '../../../src/cli/quickstart/tail.ts';
 import { until } from '../../../src/cli/quickstart/until.ts';
-import { certificate } from '../certificate.ts';
+import { certificate, type Certificate } from '../certificate.ts';
 import { buildControlPlane } from './build.ts';
 
 const run = promisify(execFile);
@@ -40,6 +40,8 @@ export interface ControlPlane extends AsyncDisposable {
   readonly caFile: string;
   /** Of somebody who may do everything. */
   readonly kubeconfig: string;
+  /** Of a user `guest`, who may do nothing. */
+  readonly guest: Certificate;
   /** Folder of `kubectl`. */
   readonly binaries: string;
   readonly apiserver: Server;
@@ -63,7 +65,7 @@ export async function startControlPlane({
   const dir = await mkdtemp(join(tmpdir(), 'modelpromotion-controlplane-'));
   const token = randomBytes(16).toString('hex');
   const [port, client, peer] = [await freePort(), await freePort(), await freePort()];
-  const { certFile, keyFile } = await prepare(dir, token);
+  const { certFile, keyFile, guest } = await prepare(dir, token);
   const server = `https://127.0.0.1:${port}`;
   const etcdUrl = `http://127.0.0.1:${client}`;
   const etcd = new Process({
@@ -76,7 +78,10 @@ export async function startControlPlane({
   const kubectl = (args: readonly string[], input?: string): Promise<Kubectl> =>
     runKubectl(join(binaries, 'kubectl'), kubeconfig, args, input);
   const apiserver = new Process({
-    command: [join(binaries, 'kube-apiserver'), ...apiserverFlags(dir, { port, etcdUrl, certFile, keyFile })],
+    command: [
+      join(binaries, 'kube-apiserver'),
+      ...apiserverFlags(dir, { port, etcdUrl, certFile, keyFile, clientCaFile: guest.certFile }),
+    ],
     log: join(dir, 'apiserver.log'),
     isReady: async () => (await kubectl(['get', '--raw', '/readyz'])).stdout === 'ok',
     signal,
@@ -99,6 +104,7 @@ export async function startControlPlane({
     server,
     caFile: certFile,
     kubeconfig,
+    guest,
     binaries,
     apiserver,
     etcd,
@@ -173,13 +179,20 @@ class Process implements Server {
   }
 }
 
-async function prepare(dir: string, token: string): Promise<{ certFile: string; keyFile: string }> {
+interface Prepared {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly guest: Certificate;
+}
+
+async function prepare(dir: string, token: string): Promise<Prepared> {
   const { certFile } = await certificate(dir, '127.0.0.1');
+  const guest = await certificate(dir, 'guest');
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
   await writeFile(join(dir, 'sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
   await writeFile(join(dir, 'sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
   await writeFile(join(dir, 'tokens.csv'), `${token},admin,admin,"system:masters"\n`);
-  return { certFile, keyFile: certFile.replace(/\.crt$/, '.key') };
+  return { certFile, keyFile: certFile.replace(/\.crt$/, '.key'), guest };
 }
 
 function etcdFlags(dir: string, url: string, peer: number): string[] {
@@ -197,15 +210,20 @@ interface ApiserverFlags {
   readonly etcdUrl: string;
   readonly certFile: string;
   readonly keyFile: string;
+  readonly clientCaFile: string;
 }
 
-function apiserverFlags(dir: string, { port, etcdUrl, certFile, keyFile }: ApiserverFlags): string[] {
+function apiserverFlags(
+  dir: string,
+  { port, etcdUrl, certFile, keyFile, clientCaFile }: ApiserverFlags,
+): string[] {
   return [
     `--etcd-servers=${etcdUrl}`,
     '--bind-address=127.0.0.1',
     `--secure-port=${port}`,
     `--tls-cert-file=${certFile}`,
     `--tls-private-key-file=${keyFile}`,
+    `--client-ca-file=${clientCaFile}`,
     `--cert-dir=${dir}`,
     '--authorization-mode=RBAC',
     `--token-auth-file=${join(dir, 'tokens.csv')}`,

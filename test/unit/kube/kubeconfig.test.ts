@@ -64,6 +64,12 @@ describe('A kubeconfig', () => {
       undefined,
       /logs in with the program no-such-plugin, which is not there; install it/,
     ],
+    [
+      'logs in with a program that fails without a word',
+      { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'false' } },
+      undefined,
+      /the program that it logs in with failed, and said nothing/,
+    ],
   ])('that %s says so', async (_, user, context, said) => {
     await expect(open(await kubeconfig(user), context)).rejects.toThrow(said);
   });
