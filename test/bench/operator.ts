@@ -6,6 +6,7 @@ import { Bare, readModel, sendAll } from './bare.ts';
 import { BenchCluster } from './cluster.ts';
 import type { Context } from './context.ts';
 import { type Daemon, type Metrics, readyIn, startDaemon } from './daemon.ts';
+import { driftAfterHint, prepareHints } from './hinted.ts';
 import { fillRegistry, modelNames } from './registry.ts';
 import type { Result, Row } from './report.ts';
 import { quantile, rounded } from './statistics.ts';
@@ -40,6 +41,7 @@ export async function operator(context: Context): Promise<Result> {
   }
   rows.push(...(await atRest(cluster, most, context)));
   rows.push(...costRows(costs));
+  rows.push(...(await hinted(cluster, most, server, context)));
   rows.push(...(await applied(cluster, server, context)));
   rows.push(...(await manyAtOnce(cluster, server, context)));
   return {
@@ -52,8 +54,21 @@ export async function operator(context: Context): Promise<Result> {
   };
 }
 
-function start({ plane }: BenchCluster): Promise<Daemon> {
-  return startDaemon(['--source', 'kubernetes', '--kubeconfig', plane.kubeconfig, '--lease-duration', '35s']);
+function start({ plane }: BenchCluster, args: readonly string[] = []): Promise<Daemon> {
+  const own = ['--source', 'kubernetes', '--kubeconfig', plane.kubeconfig, '--lease-duration', '35s'];
+  return startDaemon([...own, ...args]);
+}
+
+async function hinted(
+  cluster: BenchCluster,
+  size: number,
+  server: MlflowProcess,
+  context: Context,
+): Promise<Row[]> {
+  const hints = await prepareHints(context);
+  await using daemon = await start(cluster, hints.args);
+  await daemon.until((metrics) => readyIn(metrics) >= size);
+  return await driftAfterHint(daemon, hints, server, context);
 }
 
 const apiRequests = (metrics: Metrics, ...labels: string[]): number =>
