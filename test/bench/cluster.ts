@@ -5,11 +5,15 @@ import { type ControlPlane, startControlPlane } from '../support/controlplane/co
 import type { Context } from './context.ts';
 
 const AT_ONCE = 16;
-const KINDS = '/apis/modelpromotion.dev/v1alpha1/namespaces/bench';
+const kindsIn = (namespace: string): string => `/apis/modelpromotion.dev/v1alpha1/namespaces/${namespace}`;
+const NAMESPACE = 'bench';
+const KINDS = kindsIn(NAMESPACE);
 
 export interface Target {
   readonly model: string;
   readonly version: string;
+  /** `bench` by default. */
+  readonly namespace?: string;
 }
 
 export class BenchCluster implements AsyncDisposable {
@@ -38,23 +42,23 @@ export class BenchCluster implements AsyncDisposable {
       await readFile(plane.caFile, 'utf8'),
       config.users[0]?.user.token ?? '',
     );
-    await cluster.send('POST', '/api/v1/namespaces', { metadata: { name: 'bench' } });
+    await cluster.namespace(NAMESPACE);
     await cluster.send('POST', `${KINDS}/modelregistries`, {
       apiVersion: 'modelpromotion.dev/v1alpha1',
       kind: 'ModelRegistry',
-      metadata: { name: 'default', namespace: 'bench' },
+      metadata: { name: 'default', namespace: NAMESPACE },
       spec: { uri: registry },
     });
     return cluster;
   }
 
   /** What `kubectl apply --server-side` sends. */
-  async apply({ model, version }: Target): Promise<void> {
+  async apply({ model, version, namespace = NAMESPACE }: Target): Promise<void> {
     const query = '?fieldManager=kubectl&force=true';
-    await this.send('PATCH', `${KINDS}/modelpromotions/${model}${query}`, {
+    await this.send('PATCH', `${kindsIn(namespace)}/modelpromotions/${model}${query}`, {
       apiVersion: 'modelpromotion.dev/v1alpha1',
       kind: 'ModelPromotion',
-      metadata: { name: model, namespace: 'bench' },
+      metadata: { name: model, namespace },
       spec: {
         model,
         stages: [{ name: 'Production', version }],
@@ -90,14 +94,25 @@ export class BenchCluster implements AsyncDisposable {
   }
 
   /** Status writes of promotions that the API server has taken so far, by its own count. */
-  async statusWrites(): Promise<number> {
+  statusWrites(): Promise<number> {
+    return this.#count(/resource="modelpromotions".*subresource="status"/);
+  }
+
+  /** Writes of promotions and events that the API server has taken so far, whoever sent them. */
+  writes(): Promise<number> {
+    return this.#count(/resource="(?:modelpromotions|events)".*verb="(?:APPLY|PATCH|POST|PUT)"/);
+  }
+
+  async #count(labels: RegExp): Promise<number> {
     const { stdout } = await this.plane.kubectl(['get', '--raw', '/metrics']);
     const lines = stdout
       .split('\n')
-      .filter((line) =>
-        /^apiserver_request_total\{.*resource="modelpromotions".*subresource="status"/.test(line),
-      );
+      .filter((line) => line.startsWith('apiserver_request_total{') && labels.test(line));
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  async namespace(name: string): Promise<void> {
+    await this.send('POST', '/api/v1/namespaces', { metadata: { name } });
   }
 
   async send(

@@ -1,7 +1,7 @@
 /** MLflow servers of other shapes than the shared one: more workers, PostgreSQL. */
-import { access, chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { run, startChild } from '../../src/cli/quickstart/child.ts';
 import { childEnvironment } from '../../src/cli/quickstart/environment.ts';
 import { installMlflow } from '../../src/cli/quickstart/install.ts';
@@ -37,7 +37,9 @@ export async function startMlflowOn(options: ServerOptions): Promise<MlflowProce
   const { dir, workers, database, signal } = options;
   const report = (line: string): unknown => process.stderr.write(`${line}\n`);
   const { python } = await installMlflow({ signal, report });
-  const env = database.startsWith('postgresql') ? { PYTHONPATH: await installDriver(python, signal) } : {};
+  const env = database.startsWith('postgresql')
+    ? { PYTHONPATH: await installBeside(python, DRIVER, ['--no-deps'], signal) }
+    : {};
   await mkdir(dir, { recursive: true });
   const port = await freePort();
   const logFile = join(dir, 'mlflow.log');
@@ -93,25 +95,23 @@ async function answers(url: string): Promise<boolean> {
 }
 
 /** Beside MLflow's own installation, which stays as it is. Resolves with the folder to import from. */
-async function installDriver(python: string, signal: AbortSignal): Promise<string> {
-  const folder = resolve('.cache', DRIVER.replace('==', '-'));
-  const installed = await access(join(folder, 'psycopg2', '__init__.py')).then(
+export async function installBeside(
+  python: string,
+  requirement: string,
+  more: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  const folder = resolve('.cache', requirement.replace('==', '-'));
+  const complete = join(folder, 'complete');
+  const installed = await access(complete).then(
     () => true,
     () => false,
   );
   if (installed) return folder;
-  const pip = [
-    '-m',
-    'pip',
-    'install',
-    '--quiet',
-    '--no-deps',
-    '--only-binary',
-    ':all:',
-    '--target',
-    folder,
-    DRIVER,
-  ];
-  await run([python, ...pip], { env: childEnvironment(), signal });
+  process.stderr.write(`Installing ${requirement} into ${relative(process.cwd(), folder)}\n`);
+  const pip = ['-m', 'pip', 'install', '--quiet', '--only-binary', ':all:', ...more];
+  await rm(folder, { recursive: true, force: true });
+  await run([python, ...pip, '--target', folder, requirement], { env: childEnvironment(), signal });
+  await writeFile(complete, '');
   return folder;
 }

@@ -1,0 +1,72 @@
+/** The peer of the operator: a small one of kopf and MlflowClient, as teams write it, at the same job. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../../src/cli/quickstart/environment.ts';
+import { installBeside, type MlflowProcess } from '../support/mlflow-server.ts';
+import type { BenchCluster } from './cluster.ts';
+import { peakMemory } from './memory.ts';
+
+export const KOPF = 'kopf==1.45.2';
+const OPERATOR = fileURLToPath(new URL('./kopf_operator.py', import.meta.url));
+const NAMESPACE = 'kopf';
+const LONGEST = 60 * 60_000;
+
+export interface Taken {
+  readonly seconds: number;
+  /** MiB, at most. */
+  readonly memory: number;
+  readonly registryRequests: number;
+  /** Writes to the API server beside those that declare. */
+  readonly apiWrites: number;
+}
+
+/** Declares version 4 of each model, all at once, and waits until the last is done. The first one shows that it works. */
+export async function promoteWithKopf(
+  cluster: BenchCluster,
+  server: MlflowProcess,
+  [first = '', ...models]: readonly string[],
+): Promise<Taken> {
+  const signal = AbortSignal.timeout(LONGEST);
+  const folder = await installBeside(server.python, KOPF, [], signal);
+  await cluster.namespace(NAMESPACE);
+  const argv = ['-m', 'kopf', 'run', '--standalone', '--quiet', '--namespace', NAMESPACE, OPERATOR];
+  const env = { PYTHONPATH: folder, KUBECONFIG: cluster.plane.kubeconfig, REGISTRY: server.url };
+  const child = spawn(server.python, argv, {
+    env: childEnvironment(env),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const closed = once(child, 'close');
+  const ended = closed.then(() => Promise.reject(new Error('kopf ended')));
+  ended.catch(() => undefined);
+  const lines = createInterface({ input: child.stdout });
+  const sentAfter = async (count: number): Promise<number> => {
+    let sent = 0;
+    for (let done = 0; done < count; done += 1) {
+      const [line] = (await Promise.race([once(lines, 'line', { signal }), ended])) as [string];
+      sent = Number(/^done (\d+)$/.exec(line)?.[1]);
+    }
+    return sent;
+  };
+  const declare = (names: readonly string[]): Promise<void> =>
+    cluster.applyAll(names.map((model) => ({ model, version: '4', namespace: NAMESPACE })));
+  try {
+    const ready = sentAfter(1);
+    await declare([first]);
+    const before = { sent: await ready, writes: await cluster.writes() };
+    const started = performance.now();
+    const done = sentAfter(models.length);
+    await declare(models);
+    const sent = await done;
+    return {
+      seconds: (performance.now() - started) / 1_000,
+      memory: await peakMemory(child.pid ?? 0),
+      registryRequests: sent - before.sent,
+      apiWrites: (await cluster.writes()) - before.writes - models.length,
+    };
+  } finally {
+    child.kill('SIGKILL');
+    await closed;
+  }
+}
