@@ -3,8 +3,16 @@
  * declared, nothing twice. Each point between two writes has a promotion of its own that is held there; when all are where
  * they should be, one SIGKILL meets them all. Reads are no promotion's own, and so each has a pair of replicas.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hang, passOn, startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
+import {
+  afterwards,
+  hang,
+  meanwhile,
+  passOn,
+  startFaultProxy,
+  type FaultProxy,
+} from '../../support/fault-proxy.ts';
 import { sharedMlflow } from '../../support/mlflow.ts';
 import { eventually, type Daemon } from '../../support/program.ts';
 import { POINTS } from '../weather/points.ts';
@@ -44,6 +52,8 @@ beforeAll(async () => {
   lies = await liesDuring(standby, [...stories.values()], async () => {
     for (const { key } of stories.values()) await world.settled(key, 'UpToDate');
   });
+  // Every namespace is served by a pair of its own from now on.
+  await standby.stop();
 });
 afterAll(async () => {
   await standby?.[Symbol.asyncDispose]();
@@ -78,9 +88,6 @@ const READS: readonly [string, RegExp, number][] = [
 ];
 
 describe('a promotion is completed by the standby, with each change made once, when the leader was killed as it read', () => {
-  // It serves every namespace.
-  beforeAll(() => standby.stop());
-
   it.concurrent.each(READS)('%s', async (_, path, which) => {
     await using own = await startFaultProxy(sharedMlflow());
     const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
@@ -106,5 +113,38 @@ describe('a promotion is completed by the standby, with each change made once, w
     await heir.logged('leading');
     expect(await missing(story.model)).toBeUndefined();
     expect(changesOf(own, story.model)).toEqual(CHANGES);
+  });
+});
+
+describe('a rolling update makes each change once, when the old replica is told to go', () => {
+  it.each([
+    ['before the transition reached the registry', meanwhile],
+    ['after the transition landed, before its answer came', afterwards],
+  ])('%s', async (_, holding) => {
+    await using own = await startFaultProxy(sharedMlflow());
+    const [reached, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const hold = holding(() => (reached.resolve(), held.promise));
+    own.on({ path: /transition-stage/, times: 1 }, hold);
+    const namespace = await world.namespace({ uri: own.url });
+    const story = await begin('rolling');
+    const key = `${namespace}/${story.model}`;
+    await using old = await world.operator(['--watch-namespace', namespace]);
+    await old.logged('leading');
+    await using next = await world.operator(['--watch-namespace', namespace]);
+    await next.logged('standing by: another replica leads');
+    await world.promote(key, story.spec);
+    await reached.promise;
+    const stopping = old.stop();
+    await old.logged('stopping: what has begun is finished');
+    // For longer than the lease, which is kept for as long as something is under way.
+    await sleep(4_000);
+    expect(next.log().map(({ msg }) => msg)).not.toContain('leading');
+    held.resolve();
+    expect((await stopping).code).toBe(0);
+    await next.logged('leading');
+    await world.settled(key, 'UpToDate');
+    expect(await missing(story.model)).toBeUndefined();
+    expect(changesOf(own, story.model)).toEqual(CHANGES);
+    expect((await next.stop()).code).toBe(0);
   });
 });
