@@ -128,6 +128,34 @@ describe('A registry that refuses a release', () => {
     expect((await operator.stop()).code).toBe(0);
   });
 
+  it('again and again is given up after ten tries, with a warning, and the object goes', async () => {
+    const model = await aModel();
+    await using proxy = await startFaultProxy(sharedMlflow());
+    const namespace = await world.namespace({ uri: proxy.url, registry: { sweepInterval: '1s' } });
+    const key = `${namespace}/held`;
+    await using operator = await world.operator();
+    const aliases = [{ name: 'champion', version: '2' }];
+    await world.promote(key, { model, ...production('3'), aliases, deletionPolicy: 'Release' });
+    await world.settled(key, 'UpToDate');
+    proxy.on({ method: 'DELETE', path: /registered-models\/alias/ }, answer(403, 'no'));
+    await world.cluster.kubectl(['delete', 'mp', '-n', namespace, 'held', '--wait=false']);
+    const tries = (): number => proxy.seen.filter((one) => /^DELETE .*alias/.test(one)).length;
+    for (let before = 0; await world.isThere(key); before = tries()) {
+      // An edit of the registry is a reason to try again, whatever the delay.
+      const patch = JSON.stringify({ spec: { sweepInterval: `${10 + before}s` } });
+      const argv = ['patch', 'modelregistry', '-n', namespace, 'mlflow', '--type=merge', '-p', patch];
+      await world.cluster.kubectl(argv);
+      await eventually(async () => expect(tries() > before || !(await world.isThere(key))).toBe(true));
+    }
+    expect(tries()).toBe(10);
+    await operator.logged('a removed promotion could not be released: its registry refuses it', {
+      promotion: key,
+    });
+    expect(await eventsOf(key, 'ReleaseRefused')).toHaveLength(1);
+    expect((await mlflow.state(model)).aliases).toEqual({ champion: '2' });
+    expect((await operator.stop()).code).toBe(0);
+  });
+
   it('holds no other promotion up', async () => {
     const [model, other] = [await aModel(), await aModel()];
     await using proxy = await startFaultProxy(sharedMlflow());
