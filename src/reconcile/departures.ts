@@ -25,8 +25,9 @@ export interface DeparturesOptions {
   readonly carryOut: (leaving: Leaving, signal: AbortSignal) => Promise<Departure>;
   /** Called with the keys whose status document changed or went away. */
   readonly onStatus: (key: string) => void;
-  /** After how many refusals of the registry a release is given up; never when there is none. */
+  /** For how many milliseconds the registry may refuse a release before that is given up; for ever when there is none. */
   readonly patience: number | undefined;
+  readonly now: () => number;
 }
 
 export class Departures {
@@ -36,7 +37,8 @@ export class Departures {
   readonly #former = new Set<string>();
   /** What could not be released so far, and that was said. */
   readonly #held = new WeakSet<Entry>();
-  readonly #refusals = new WeakMap<Entry, number>();
+  /** Since when the registry has refused what is to be released. */
+  readonly #refusedSince = new WeakMap<Entry, number>();
 
   constructor(options: DeparturesOptions) {
     this.#options = options;
@@ -132,14 +134,16 @@ export class Departures {
     this.#options.onStatus(key);
   }
 
-  /** Where somebody waits for a release, he does not wait for ever for what the registry refuses. */
+  /**
+   * Where somebody waits for a release, he does not wait for ever for what the registry refuses. By time, for whatever
+   * is declared in the source may have it tried again.
+   */
   #bounded({ entry }: Leaving, departure: Departure): Departure {
     if (departure.refused !== true) return departure;
-    const refusals = (this.#refusals.get(entry) ?? 0) + 1;
-    this.#refusals.set(entry, refusals);
-    return refusals < (this.#options.patience ?? Infinity)
-      ? departure
-      : { ...departure, done: true, lost: true };
+    const { patience = Infinity, now } = this.#options;
+    const since = this.#refusedSince.get(entry) ?? now();
+    this.#refusedSince.set(entry, since);
+    return now() - since < patience ? departure : { ...departure, done: true, lost: true };
   }
 
   #tell({ entry }: Leaving, { applied, done, message, lost = false, refused = false }: Departure): void {

@@ -52,7 +52,7 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
   /** Called before a pass that may write: what has to be in place first, and why it is not, if it is not. */
   readonly prepare?:
     ((promotion: Promotion, signal: AbortSignal) => Promise<Obstacle | undefined>) | undefined;
-  /** After how many refusals of its registry the release of a removed promotion is given up; never by default. */
+  /** For how many milliseconds its registry may refuse the release of a removed promotion; for ever by default. */
   readonly releasePatience?: number | undefined;
   /** Called with the key of a promotion that is to be looked at soon. */
   readonly wake: (key: string) => void;
@@ -83,6 +83,7 @@ export class Engine {
       carryOut: (leaving, signal) => this.#carryOut(leaving, signal),
       onStatus: options.onStatus,
       patience: options.releasePatience,
+      now: options.now,
     });
   }
 

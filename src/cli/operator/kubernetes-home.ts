@@ -44,8 +44,8 @@ export interface KubernetesHomeOptions {
 /** Watches say what is new; a look beside them costs nothing and finds nothing. */
 const POLL_INTERVAL = 10 * 60_000;
 const FLUSH = 5_000;
-/** With the growing delays between them, some minutes. */
-const RELEASE_PATIENCE = 10;
+/** With the growing delays between tries, up to twice as long. */
+const RELEASE_PATIENCE = 3 * 60_000;
 
 /** What a Lease of this installation is called: those that watch one namespace each, or have a shard each, do not exclude each other. */
 export function leaseName({

@@ -2,14 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument, stringify } from 'yaml';
 import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
 import { startKubeProxy } from '../../support/kube-proxy.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { eventually, type Daemon, type Variables } from '../../support/program.ts';
-import { KubeWorld, readyOf } from './world.ts';
+import { KubeWorld, preloaded, readyOf } from './world.ts';
 
 const mlflow = rest(sharedMlflow());
 const CRD = join(import.meta.dirname, '../../../crds/modelpromotion.dev_modelpromotions.yaml');
@@ -30,12 +29,6 @@ async function aModel(): Promise<string> {
   await mlflow.seed(model, 6);
   await mlflow.transition(model, '1', 'Production');
   return model;
-}
-
-/** Environment of an operator into which one of `test/support/preload` is loaded. */
-function preloaded(name: 'block' | 'clock', more: Variables): Variables {
-  const file = pathToFileURL(join(import.meta.dirname, `../../support/preload/${name}.mjs`));
-  return { NODE_OPTIONS: `--import=${file.href}`, ...more };
 }
 
 /** Versions that were brought to a stage of this model, as a proxy saw them land. */

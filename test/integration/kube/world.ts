@@ -1,5 +1,7 @@
 /** A cluster with the operator in it, beside the shared MLflow. Every test has a namespace of its own. */
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import type { ModelPromotion } from '../../../src/api/generated/types.ts';
@@ -96,4 +98,10 @@ export class KubeWorld implements AsyncDisposable {
 
 export function readyOf({ status }: Applied) {
   return status?.conditions?.find(({ type }) => type === 'Ready');
+}
+
+/** Environment of an operator into which one of `test/support/preload` is loaded. */
+export function preloaded(name: 'block' | 'clock', more: Variables): Variables {
+  const file = pathToFileURL(join(import.meta.dirname, `../../support/preload/${name}.mjs`));
+  return { NODE_OPTIONS: `--import=${file.href}`, ...more };
 }
