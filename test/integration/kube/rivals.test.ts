@@ -77,6 +77,28 @@ describe('An automation that undoes us', () => {
     expect(await mlflow.state(model)).toMatchObject({ stages: { 2: 'Production' } });
     expect(settings()).toHaveLength(2 + ROUNDS);
   });
+
+  it('has its way when what it wants is declared, and another wish is counted anew', async () => {
+    const model = await aModel();
+    await using proxy = await startFaultProxy(sharedMlflow());
+    const namespace = await world.namespace({ uri: proxy.url, registry: { sweepInterval: '1s' } });
+    const fought = `${namespace}/fought`;
+    const settings = (): string[] =>
+      changesOf(proxy, model).filter((change) => change.endsWith('Production'));
+    await using operator = await world.operator();
+    await using _ = startOpponent(sharedMlflow(), model);
+    await world.promote(fought, { model, interval: '1s', ...production('2') });
+    await world.settled(fought, 'Flapping');
+    const rounds = settings().length;
+    expect(rounds).toBe(1 + ROUNDS);
+    await world.promote(fought, { model, interval: '1s', ...production('3') });
+    await world.settled(fought, 'Flapping');
+    expect(settings()).toHaveLength(2 * rounds);
+    await world.promote(fought, { model, interval: '1s', ...production('1') });
+    await world.settled(fought, 'UpToDate');
+    expect(settings()).toHaveLength(2 * rounds);
+    expect((await operator.stop()).code).toBe(0);
+  });
 });
 
 describe('A controller over files', () => {
