@@ -29,6 +29,9 @@ async function login(file: string | undefined, context: string | undefined): Pro
   if (context !== undefined) setContext(config, context);
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error('no context is chosen; name one with --context');
+  // Ignored, it would lead around a proxy that somebody means to be used.
+  if (cluster.proxyUrl !== undefined)
+    throw new Error('its cluster has a proxy-url, and we speak to an API server directly; take it out');
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
   const user = config.getCurrentUser();

@@ -16,12 +16,16 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 afterEach(() => vi.unstubAllEnvs());
 
-async function kubeconfig(user: object, server = 'https://127.0.0.1:6443/'): Promise<string> {
+async function kubeconfig(
+  user: object,
+  server = 'https://127.0.0.1:6443/',
+  more: object = {},
+): Promise<string> {
   const file = join(folder, 'config');
   const content = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server } }],
+    clusters: [{ name: 'c', cluster: { server, ...more } }],
     users: [{ name: 'u', user }],
     contexts: [{ name: 'here', context: { cluster: 'c', user: 'u', namespace: 'ml' } }],
     'current-context': 'here',
@@ -72,6 +76,11 @@ describe('A kubeconfig', () => {
     ],
   ])('that %s says so', async (_, user, context, said) => {
     await expect(open(await kubeconfig(user), context)).rejects.toThrow(said);
+  });
+
+  it('that leads through a proxy says that it cannot be followed', async () => {
+    const file = await kubeconfig({}, undefined, { 'proxy-url': 'http://proxy.test:3128' });
+    await expect(open(file)).rejects.toThrow(/its cluster has a proxy-url/);
   });
 
   it('that is no file is named', async () => {
