@@ -112,21 +112,15 @@ export function advance(previous: Catalog, listing: Listing, options: AdvanceOpt
   };
 }
 
-/** The same for a few that changed: costs as much as they are, but for a copy of the map. */
+/** What a few that changed are now, each of which stays where it was, and the keys of those to look at. */
 export function amend(
   previous: Catalog,
   { revision, amended }: Amendment,
   options: AdvanceOptions,
-): Pick<Advance, 'catalog' | 'changed'> {
-  const entries = new Map(previous.entries);
-  const changed: string[] = [];
-  for (const located of amended) {
-    const key = keyOf(located.object.metadata);
-    const entry = nextEntry(previous, located, { revision }, options);
-    if (differs(entries.get(key), entry)) changed.push(key);
-    entries.set(key, entry);
-  }
-  return { catalog: { ...previous, revision, entries }, changed };
+): { readonly entries: readonly Entry[]; readonly changed: readonly string[] } {
+  const entries = amended.map((located) => nextEntry(previous, located, { revision }, options));
+  const changed = entries.filter((entry) => differs(previous.entries.get(entry.promotion.key), entry));
+  return { entries, changed: changed.map(({ promotion }) => promotion.key) };
 }
 
 /** An empty source changes nothing of what was declared last; what was wrong in its files is wrong no more. */

@@ -63,6 +63,8 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
 export class Engine {
   readonly #options: EngineOptions;
   #catalog: Catalog = EMPTY_CATALOG;
+  /** Those of the catalog. */
+  #entries = new Map<string, Entry>();
   readonly #share: Share;
   readonly #statuses: Statuses;
   /** What is declared and was never valid. */
@@ -100,14 +102,13 @@ export class Engine {
     former: readonly ModelPromotion[] = [],
     rejected: readonly RejectedDocument[] = [],
   ): void {
-    const entries = new Map(this.#catalog.entries);
     for (const document of documents) {
       const entry = this.#remembered(document);
       const { key } = entry.promotion;
-      entries.set(key, entry);
+      this.#entries.set(key, entry);
       if (document.status !== undefined) this.#statuses.restore(key, document.status);
     }
-    this.#catalog = { ...this.#catalog, entries };
+    this.#catalog = { ...this.#catalog, entries: this.#entries };
     this.#rejected = new Map(rejected.map((document) => [keyOf(document.metadata), document]));
     for (const document of former) this.#departures.restore(this.#remembered(document), document.status);
   }
@@ -126,7 +127,8 @@ export class Engine {
     const { observer, registries } = this.#options;
     const before = this.#catalog;
     const { catalog, changed, removed } = advance(before, listing, this.#advanceOptions());
-    this.#catalog = catalog;
+    this.#entries = new Map(catalog.entries);
+    this.#catalog = { ...catalog, entries: this.#entries };
     if (catalog.held?.reason === 'EmptySource') {
       observer.warn(
         { revision: listing.revision },
@@ -170,10 +172,11 @@ export class Engine {
 
   /** Everybody stays where he was, so that only those who share a model with what changed may win or lose by it. */
   #amend(amendment: Amendment): string[] {
-    const before = this.#catalog;
-    const { catalog, changed } = amend(before, amendment, this.#advanceOptions());
-    this.#catalog = catalog;
-    const givenUp = this.#recordsBefore(before, changed);
+    const { entries, changed } = amend(this.#catalog, amendment, this.#advanceOptions());
+    const givenUp = this.#recordsBefore(this.#catalog, changed);
+    // In place: a copy of all entries costs more than the few that changed.
+    for (const entry of entries) this.#entries.set(entry.promotion.key, entry);
+    this.#catalog = { ...this.#catalog, revision: amendment.revision, entries: this.#entries };
     for (const { former, records } of givenUp) this.#handOver(former, records);
     const keys = new Set(changed.flatMap((key) => [key, ...this.#rivalsOf(key)]));
     return [...keys].filter((key) => this.#concerns(key));
