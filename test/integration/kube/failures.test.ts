@@ -174,6 +174,32 @@ describe('A clock', () => {
   });
 });
 
+describe('Two hundred objects', () => {
+  it('that are there at the start are all done, each once, and an edit that comes then does not wait for them', async () => {
+    await using registry = await startFaultProxy(sharedMlflow());
+    const namespace = await world.namespace({ uri: registry.url });
+    const [urgent, ...models] = await Promise.all(Array.from({ length: 201 }, () => aModel()));
+    if (urgent === undefined) throw new Error('there is no model');
+    const object = (model: string, version: string) => ({
+      apiVersion: 'modelpromotion.dev/v1alpha1',
+      kind: 'ModelPromotion',
+      metadata: { name: model, namespace },
+      spec: { registryRef: { name: 'mlflow' }, model, ...production(version) },
+    });
+    await world.apply(...models.map((model) => object(model, '2')), object(urgent, '2'));
+    await using operator = await world.operator();
+    await operator.logged('a registry was read');
+    await world.apply(object(urgent, '3'));
+    await eventually(() => expect(transitionsOf(registry, urgent)).toContain('3'));
+    const done = models.filter((model) => transitionsOf(registry, model).length > 0).length;
+    expect(done).toBeLessThan(150);
+    const argv = ['wait', 'mp', '--all', '-n', namespace, '--for=condition=Ready', '--timeout=120s'];
+    await world.cluster.kubectl(argv);
+    for (const model of models) expect(transitionsOf(registry, model)).toEqual(['2']);
+    expect((await operator.stop()).code).toBe(0);
+  });
+});
+
 interface Schema {
   readonly properties: Record<string, Schema>;
   readonly enum?: string[];
