@@ -10,6 +10,8 @@ import type { Share } from './share.ts';
 export interface Leaving {
   readonly entry: Entry;
   readonly status: ModelPromotionStatus | undefined;
+  /** Whether it was ours when it left. */
+  readonly ours: boolean;
 }
 
 /** What a try to carry the deletion policy out came to; `lost` when nobody can any more. */
@@ -21,7 +23,7 @@ export interface DeparturesOptions {
   readonly observer: Observer;
   /** Whether a promotion of this key is declared now. */
   readonly isDeclared: (key: string) => boolean;
-  readonly share: Pick<Share, 'isOurs' | 'isLeaving'>;
+  readonly share: Pick<Share, 'isOurs' | 'isLeaving' | 'statusOf'>;
   readonly carryOut: (leaving: Leaving, signal: AbortSignal) => Promise<Departure>;
   /** Called with the keys whose status document changed or went away. */
   readonly onStatus: (key: string) => void;
@@ -37,6 +39,8 @@ export class Departures {
   readonly #former = new Set<string>();
   /** What could not be released so far, and that was said. */
   readonly #held = new WeakSet<Entry>();
+  /** Keys of what was ours to release, and is done with. */
+  readonly #released = new Set<string>();
   /** Since when the registry has refused what is to be released. */
   readonly #refusedSince = new WeakMap<Entry, number>();
 
@@ -68,7 +72,9 @@ export class Departures {
 
   add(entry: Entry, status: ModelPromotionStatus | undefined): void {
     const { key } = entry.promotion;
-    this.#leaving.set(key, [...this.under(key), { entry, status }]);
+    const ours = this.#options.share.isOurs(entry.promotion);
+    this.#leaving.set(key, [...this.under(key), { entry, status, ours }]);
+    this.#released.delete(key);
   }
 
   /** Takes back what was remembered under a former key before a restart. */
@@ -115,11 +121,21 @@ export class Departures {
   async #finishOne(leaving: Leaving, signal: AbortSignal): Promise<Fate> {
     const { share, carryOut } = this.#options;
     const { promotion } = leaving.entry;
-    // What another process releases may become ours for as long as it is there.
-    if (!share.isOurs(promotion)) return share.isLeaving(promotion.key) ? 'theirs' : 'done';
-    const departure = this.#bounded(leaving, await carryOut(leaving, signal));
+    const isLeaving = share.isLeaving(promotion.key);
+    const isOurs = share.isOurs(promotion);
+    // Of an object that lives on nobody else knows what it was before.
+    if (!isOurs && !(leaving.ours && !isLeaving)) return isLeaving ? 'theirs' : 'done';
+    // What another process meant to release may have been written by that one since.
+    const status = leaving.ours ? leaving.status : (share.statusOf(promotion.key) ?? leaving.status);
+    const departure = this.#bounded(leaving, await carryOut({ ...leaving, status }, signal));
     this.#tell(leaving, departure);
+    if (departure.done) this.#released.add(promotion.key);
     return departure.done ? 'done' : 'again';
+  }
+
+  /** Whether something of this name was ours to release, and nothing is left of it to do. */
+  isReleased(key: string): boolean {
+    return this.#released.has(key) && this.under(key).length === 0;
   }
 
   /** Leaves what is still to be released under this key as it is: its owner asks for no release any more. */
@@ -128,9 +144,11 @@ export class Departures {
     if (leaving.length === 0) return;
     this.#leaving.delete(key);
     const message = 'left as it is: its deletion policy is Orphan now';
-    for (const one of leaving)
-      if (this.#options.share.isOurs(one.entry.promotion))
-        this.#tell(one, { done: true, applied: [], message });
+    for (const one of leaving) {
+      if (!this.#options.share.isOurs(one.entry.promotion)) continue;
+      this.#released.add(key);
+      this.#tell(one, { done: true, applied: [], message });
+    }
     this.#options.onStatus(key);
   }
 
@@ -139,7 +157,10 @@ export class Departures {
    * is declared in the source may have it tried again.
    */
   #bounded({ entry }: Leaving, departure: Departure): Departure {
-    if (departure.refused !== true) return departure;
+    if (departure.refused !== true) {
+      this.#refusedSince.delete(entry);
+      return departure;
+    }
     const { patience = Infinity, now } = this.#options;
     const since = this.#refusedSince.get(entry) ?? now();
     this.#refusedSince.set(entry, since);

@@ -37,6 +37,9 @@ import type { Observer, Registries, Registry } from './ports.ts';
 import { ALL, type Share } from './share.ts';
 import { Statuses } from './statuses.ts';
 
+/** Milliseconds. */
+const DENIED_FOR = 10 * 60_000;
+
 export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'sleep'> {
   /** Who we are among the installations that share a registry; part of the owner tag. */
   readonly installation: string;
@@ -70,8 +73,8 @@ export class Engine {
   /** What is declared and was never valid. */
   #rejected: ReadonlyMap<string, RejectedDocument> = new Map();
   readonly #departures: Departures;
-  /** Whom their registry did not let in when it was last asked. */
-  readonly #denied = new Set<string>();
+  /** Whom their registry did not let in, and when it said so: milliseconds since the epoch. */
+  readonly #denied = new Map<string, number>();
   #claims = ClaimIndex.EMPTY;
 
   constructor(options: EngineOptions) {
@@ -268,6 +271,11 @@ export class Engine {
     return this.#catalog.entries.get(key)?.promotion === promotion ? outcome.next : { kind: 'Now' };
   }
 
+  /** Whether something of this name was ours to release, and nothing is left of it to do. */
+  isReleased(key: string): boolean {
+    return this.#departures.isReleased(key);
+  }
+
   /** Leaves what was removed under this key as it is, although it asked for a release once. */
   giveUpRelease(key: string): void {
     this.#departures.giveUp(key);
@@ -278,7 +286,10 @@ export class Engine {
     const entry = this.#catalog.entries.get(key);
     if (entry !== undefined) return withStatus(entry, this.#statuses.written(key));
     const leaving = this.#departures.rememberedAs(key);
-    if (leaving !== undefined) return withStatus(leaving.entry, leaving.status);
+    if (leaving !== undefined) {
+      const isOurs = this.#share.isOurs(leaving.entry.promotion);
+      return withStatus(leaving.entry, isOurs ? leaving.status : undefined);
+    }
     return this.#statuses.isForeign(key) ? undefined : this.#rejected.get(key);
   }
 
@@ -377,9 +388,15 @@ export class Engine {
   /** True when its registry lets it in no more, or again. A conflict says nothing of it: nothing was asked then. */
   #tellDenied(key: string, reason: Reason, finding: Finding): boolean {
     if (isSettled(finding)) return this.#denied.delete(key);
-    if (reason !== 'AccessDenied' || this.#denied.has(key)) return false;
-    this.#denied.add(key);
-    return true;
+    if (reason !== 'AccessDenied') return false;
+    const isNew = !this.#isDenied(key);
+    this.#denied.set(key, this.#options.now());
+    return isNew;
+  }
+
+  /** Not for ever: who loses to another is not asked again, and his login may have been mended. */
+  #isDenied(key: string): boolean {
+    return this.#options.now() - (this.#denied.get(key) ?? -Infinity) < DENIED_FOR;
   }
 
   /** What this promotion left or took may be what another one of the model waits for. */
@@ -482,7 +499,7 @@ export class Engine {
       if (entry === undefined) return [];
       const { promotion, problems } = entry;
       const [records, owner] = [this.#recordsOf(promotion), this.#ownerOf(promotion)];
-      return [{ promotion, records, owner, refused: problems.length > 0, denied: this.#denied.has(key) }];
+      return [{ promotion, records, owner, refused: problems.length > 0, denied: this.#isDenied(key) }];
     });
   }
 

@@ -70,6 +70,8 @@ function toDocument(key: string, { message, revision, known, now, ...of }: Rejec
     lastTransitionTime: (known && readyOf(known)?.lastTransitionTime) ?? timestamp(now),
   } as const;
   const status: ModelPromotionStatus = {
+    // What is remembered of it, from when it was valid, outlives one mistake after the other.
+    ...known?.status,
     observedGeneration: generation,
     conditions: [
       { type: 'Ready', status: 'False', ...condition },

@@ -3,6 +3,7 @@
  * everything, so that each knows every claim; only one ever writes to a model.
  */
 import { hash } from 'node:crypto';
+import { isFields } from '../../api/fields.ts';
 import { addressOf, OPERATOR_REGISTRY } from '../../adapters/mlflow/directory.ts';
 import type { Shard } from '../../config.ts';
 import type { Promotion } from '../../domain/desired.ts';
@@ -29,10 +30,12 @@ export function shareOf(
   const isOursByName = (name: string): boolean => shardOf(name, shard.count) === shard.index;
   const addressAt = (registry: string): string => {
     if (own !== undefined && registry.endsWith(`/${OPERATOR_REGISTRY}`)) return own;
-    const reading = registries.get(registry)?.reading;
-    if (reading?.kind !== 'valid') return '';
-    const { uri, workspace } = reading.object.spec;
-    return addressOf(uri, workspace);
+    // Of one that cannot be read as well: its last good version may be in use, and hardly ever led elsewhere.
+    const served = registries.get(registry);
+    const spec = served?.reading.kind === 'valid' ? served.reading.object.spec : served?.object.spec;
+    const { uri, workspace } = isFields(spec) ? spec : {};
+    if (typeof uri !== 'string' || !URL.canParse(uri)) return '';
+    return addressOf(uri, typeof workspace === 'string' ? workspace : undefined);
   };
   return {
     isOurs: ({ registry, model }: Pick<Promotion, 'registry' | 'model'>) =>

@@ -111,12 +111,14 @@ export class ClusterSink implements StatusSink {
     };
   }
 
-  /** Whether an object waits for us alone, and we are done with it. */
+  /** Whether an object waits for us alone, and we are done with it. Of what cannot be read nothing can be released. */
   #isReleased(key: string): boolean {
-    const { watches, inside } = this.#options;
+    const { watches, inside, share } = this.#options;
     const served = watches.promotions.get(key);
     if (served === undefined || !served.deleting || !served.finalizers.includes(FINALIZER)) return false;
-    return inside.engine.document(key) === undefined;
+    if (inside.engine.document(key) !== undefined) return false;
+    const isLost = served.reading.kind === 'invalid' && share.isOursByName(key);
+    return isLost || inside.engine.isReleased(key);
   }
 
   async #letGo(key: string, failures: number): Promise<void> {

@@ -6,7 +6,9 @@ import type { Watches } from '../../../src/cli/operator/watches.ts';
 function registries(uris: Readonly<Record<string, string>>): Pick<Watches, 'promotions' | 'registries'> {
   const served = Object.entries(uris).map(([key, uri]) => [
     key,
-    { reading: uri === '' ? { kind: 'invalid' } : { kind: 'valid', object: { spec: { uri } } } },
+    uri.startsWith('broken ')
+      ? { reading: { kind: 'invalid' }, object: { spec: { uri: uri.slice(7), colour: 'blue' } } }
+      : { reading: { kind: 'valid', object: { spec: { uri } } } },
   ]);
   return { promotions: new Map(), registries: new Map(served as []) } as unknown as Watches;
 }
@@ -42,8 +44,14 @@ describe('A model of a registry', () => {
     }
   });
 
+  it('belongs to the same one when a registry that leads there has mistakes: its last good version may be in use', () => {
+    const watches = registries({ 'ml/one': 'broken http://mlflow.test', 'team/two': 'http://mlflow.test' });
+    for (const model of names.slice(0, 50))
+      expect(holders(5, watches, 'ml/one', model)).toEqual(holders(5, watches, 'team/two', model));
+  });
+
   it('belongs to one when its registry is not there or cannot be read, too', () => {
-    const watches = registries({ 'ml/broken': '' });
+    const watches = registries({ 'ml/broken': 'broken no address' });
     expect(holders(3, watches, 'ml/broken', 'churn')).toHaveLength(1);
     expect(holders(3, watches, 'ml/none', 'churn')).toHaveLength(1);
   });

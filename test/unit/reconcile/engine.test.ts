@@ -774,6 +774,21 @@ describe('a promotion that leaves', () => {
     }
   });
 
+  it('is not given up for one refusal long ago and another one now, with an outage between them', async () => {
+    let now = NOW;
+    const { registry, home } = await promoted({ releasePatience: 180_000, now: () => now });
+    registry.failNext({ refuse: 'AccessDenied' });
+    await accept(home, files(other));
+    registry.down = true;
+    now += 600_000;
+    await home.engine.handle('ml/churn', live);
+    registry.down = false;
+    registry.failNext({ refuse: 'AccessDenied' });
+    await home.engine.handle('ml/churn', live);
+    await home.engine.handle('ml/churn', live);
+    expect(registry.get().versions.get('4')?.stage).toBe('Archived');
+  });
+
   it('makes room for a rival that was stalled, at once', async () => {
     const { registry, home } = await promoted();
     const rival: PromotionSpec = { name: 'rival', stages: { Production: '3' } };

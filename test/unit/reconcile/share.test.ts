@@ -186,3 +186,58 @@ it('what can be read of nobody is told by one of them alone', async () => {
     'InvalidSpec',
   ]);
 });
+
+const release = {
+  name: 'berry',
+  model: 'apple',
+  aliases: { champion: '2' },
+  deletionPolicy: 'Release',
+} as const;
+const mistake = (words: string): ListingSpec => ({ problems: [aProblem('all.yaml', 'berry', words)] });
+
+it('a restart, and one mistake after the other, leave the records that the other one releases by', async () => {
+  const world = new World();
+  const a = world.start('a');
+  let b = world.start('b');
+  for (const engine of [a, b]) await accept(engine, declared(release));
+  for (const engine of [a, b]) await accept(engine, mistake('one'));
+  const status = world.statuses.get('ml/berry');
+  expect(status?.targets).toHaveLength(1);
+  b = world.start('b');
+  const metadata = { namespace: 'ml', name: 'berry', generation: 2 };
+  const apiVersion = 'modelpromotion.dev/v1alpha1';
+  b.restore([], [], [{ apiVersion, kind: 'ModelPromotion', metadata, status: status ?? {} }]);
+  for (const engine of [b, a]) await accept(engine, mistake('two'));
+  expect(world.statuses.get('ml/berry')?.targets).toHaveLength(1);
+  world.leaving.add('ml/berry');
+  for (const engine of [a, b]) await accept(engine, {});
+  expect(world.registry.get('apple').aliases.has('champion')).toBe(false);
+});
+
+it('only who releases something has a status for it, and says that it is released', async () => {
+  const world = new World();
+  const [a, b] = [world.start('a'), world.start('b')];
+  for (const engine of [a, b]) await accept(engine, declared(release));
+  world.registry.down = true;
+  world.leaving.add('ml/berry');
+  for (const engine of [a, b]) await accept(engine, {});
+  expect([a.document('ml/berry')?.status?.targets?.length, b.document('ml/berry')?.status]).toEqual([
+    1,
+    undefined,
+  ]);
+  expect([a.isReleased('ml/berry'), b.isReleased('ml/berry')]).toEqual([false, false]);
+  world.registry.down = false;
+  for (const engine of [a, b]) await engine.handle('ml/berry', live);
+  expect([a.isReleased('ml/berry'), b.isReleased('ml/berry')]).toEqual([true, false]);
+});
+
+it('one that knows nothing of what was deleted does not say that it is released', async () => {
+  const world = new World();
+  const [a, c] = [world.start('a'), world.start('b')];
+  await accept(a, declared(release));
+  for (const engine of [a, c]) await accept(engine, mistake('one'));
+  world.registry.down = true;
+  world.leaving.add('ml/berry');
+  for (const engine of [a, c]) await accept(engine, {});
+  expect([a.document('ml/berry') !== undefined, c.isReleased('ml/berry')]).toEqual([true, false]);
+});
