@@ -322,7 +322,7 @@ describe('a sweep', () => {
     proxy.on({}, dropBefore);
     expect(await registry.sweep(soon())).toBeUndefined();
     expect(registry.health.failure).toMatchObject({ reason: 'RegistryUnavailable' });
-    expect(registry.snapshot(name)).toBe(before);
+    expect(registry.snapshot(name)).toEqual(before);
     proxy.clear();
     await expect.poll(() => registry.sweep(soon()), { timeout: 10_000 }).toBeDefined();
     expect(registry.health.failure).toBeUndefined();
@@ -334,7 +334,7 @@ describe('a sweep', () => {
     await mlflow.createVersion(name);
     proxy.on({ path: VERSIONS }, answer(403, 'Permission denied'));
     expect(await registry.sweep(soon())).toBeUndefined();
-    expect(registry.snapshot(name)).toBe(before);
+    expect(registry.snapshot(name)).toEqual(before);
     expect(registry.health.failure).toMatchObject({ reason: 'AccessDenied' });
   });
 
