@@ -266,6 +266,8 @@ export function toModel(wire: WireModel, versions: Iterable<Version>): Model {
 
 const NO_TAGS: ReadonlyMap<string, string> = new Map();
 
-function toTags(wire: readonly WireTag[] = []): ReadonlyMap<string, string> {
-  return wire.length === 0 ? NO_TAGS : new Map(wire.map(({ key, value }) => [key, value ?? '']));
+function toTags(wire: readonly WireTag[] | undefined): ReadonlyMap<string, string> {
+  // On the wire it may be null, too.
+  const tags = wire ?? [];
+  return tags.length === 0 ? NO_TAGS : new Map(tags.map(({ key, value }) => [key, value ?? '']));
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Snapshot } from '../../../src/adapters/mlflow/snapshot.ts';
-import { toModel, toVersion } from '../../../src/adapters/mlflow/wire.ts';
+import { readVersion, toModel, toVersion } from '../../../src/adapters/mlflow/wire.ts';
 import { pack, unpack } from '../../../src/adapters/mlflow/packed.ts';
 import type { Fact, Model } from '../../../src/domain/observed.ts';
 import { aModel } from '../../support/builders.ts';
@@ -92,4 +92,12 @@ describe('a packed model', () => {
   ])('is another text with %s changed', (_, changed) => {
     expect(pack(changed)).not.toBe(pack(model));
   });
+});
+
+it.each([
+  ['absent', '{"model_version":{"name":"m","version":"1"}}'],
+  ['null', '{"model_version":{"name":"m","version":"1","tags":null}}'],
+  ['empty', '{"model_version":{"name":"m","version":"1","tags":[]}}'],
+])('tags that are %s are none', (_, answer) => {
+  expect(toVersion(readVersion(JSON.parse(answer))).tags).toEqual(new Map());
 });
