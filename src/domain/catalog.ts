@@ -41,6 +41,11 @@ export interface Catalog {
   readonly held: Held | undefined;
 }
 
+/** One whose entries are nobody else's, so that what changes a little can be changed in it. */
+export interface OwnCatalog extends Catalog {
+  readonly entries: Map<string, Entry>;
+}
+
 export interface Held {
   readonly reason: 'EmptySource' | 'UnreadableFile';
   readonly revision: string;
@@ -56,7 +61,8 @@ export const EMPTY_CATALOG: Catalog = {
 };
 
 export interface Advance {
-  readonly catalog: Catalog;
+  /** With a map of its own. */
+  readonly catalog: OwnCatalog;
   /** Keys of promotions to look at. */
   readonly changed: readonly string[];
   /** What is declared no more, or declared for another model. */

@@ -6,6 +6,7 @@ import type { Condition, ModelPromotionStatus } from '../api/generated/types.ts'
 import { describeAction } from './action.ts';
 import { decisionsOf, type Attempt, type Pass } from './finding.ts';
 import type { Promotion, Target } from './desired.ts';
+import { isSameMap } from './maps.ts';
 import type { Decision, Plan } from './plan.ts';
 import { recordsOf } from './status.ts';
 
@@ -70,12 +71,8 @@ function wasApplied(target: Target, previous: ModelPromotionStatus | undefined):
   if (target.want.kind === 'pinned' && record.version !== target.want.version) return false;
   return (
     target.kind === 'alias' ||
-    (record.description === target.description && sameTags(record.tags, target.tags))
+    (record.description === target.description && isSameMap(record.tags, target.tags))
   );
-}
-
-function sameTags(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
-  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
 }
 
 function settled(decisions: readonly Decision[]): Ready {

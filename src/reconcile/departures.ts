@@ -122,9 +122,9 @@ export class Departures {
     const { share, carryOut } = this.#options;
     const { promotion } = leaving.entry;
     const isLeaving = share.isLeaving(promotion.key);
-    const isOurs = share.isOurs(promotion);
     // Of an object that lives on nobody else knows what it was before.
-    if (!isOurs && !(leaving.ours && !isLeaving)) return isLeaving ? 'theirs' : 'done';
+    const isOurs = share.isOurs(promotion) || (leaving.ours && !isLeaving);
+    if (!isOurs) return isLeaving ? 'theirs' : 'done';
     // What another process meant to release may have been written by that one since.
     const status = leaving.ours ? leaving.status : (share.statusOf(promotion.key) ?? leaving.status);
     const departure = this.#bounded(leaving, await carryOut({ ...leaving, status }, signal));

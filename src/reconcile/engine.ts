@@ -16,6 +16,7 @@ import {
   samePlace,
   type Catalog,
   type Entry,
+  type OwnCatalog,
 } from '../domain/catalog.ts';
 import { findConflict, holderOf, ownersOf, type Claimant } from '../domain/claims.ts';
 import type { Promotion } from '../domain/desired.ts';
@@ -65,9 +66,7 @@ export interface EngineOptions extends Pick<PassOptions, 'fence' | 'now' | 'slee
 
 export class Engine {
   readonly #options: EngineOptions;
-  #catalog: Catalog = EMPTY_CATALOG;
-  /** Those of the catalog. */
-  #entries = new Map<string, Entry>();
+  #catalog: OwnCatalog = { ...EMPTY_CATALOG, entries: new Map() };
   readonly #share: Share;
   readonly #statuses: Statuses;
   /** What is declared and was never valid. */
@@ -108,10 +107,9 @@ export class Engine {
     for (const document of documents) {
       const entry = this.#remembered(document);
       const { key } = entry.promotion;
-      this.#entries.set(key, entry);
+      this.#catalog.entries.set(key, entry);
       if (document.status !== undefined) this.#statuses.restore(key, document.status);
     }
-    this.#catalog = { ...this.#catalog, entries: this.#entries };
     this.#rejected = new Map(rejected.map((document) => [keyOf(document.metadata), document]));
     for (const document of former) this.#departures.restore(this.#remembered(document), document.status);
   }
@@ -130,8 +128,7 @@ export class Engine {
     const { observer, registries } = this.#options;
     const before = this.#catalog;
     const { catalog, changed, removed } = advance(before, listing, this.#advanceOptions());
-    this.#entries = new Map(catalog.entries);
-    this.#catalog = { ...catalog, entries: this.#entries };
+    this.#catalog = catalog;
     if (catalog.held?.reason === 'EmptySource') {
       observer.warn(
         { revision: listing.revision },
@@ -178,8 +175,8 @@ export class Engine {
     const { entries, changed } = amend(this.#catalog, amendment, this.#advanceOptions());
     const givenUp = this.#recordsBefore(this.#catalog, changed);
     // In place: a copy of all entries costs more than the few that changed.
-    for (const entry of entries) this.#entries.set(entry.promotion.key, entry);
-    this.#catalog = { ...this.#catalog, revision: amendment.revision, entries: this.#entries };
+    for (const entry of entries) this.#catalog.entries.set(entry.promotion.key, entry);
+    this.#catalog = { ...this.#catalog, revision: amendment.revision };
     for (const { former, records } of givenUp) this.#handOver(former, records);
     const keys = new Set(changed.flatMap((key) => [key, ...this.#rivalsOf(key)]));
     return [...keys].filter((key) => this.#concerns(key));

@@ -4,6 +4,7 @@ import type { Action } from '../domain/action.ts';
 import { digestText } from '../domain/digest.ts';
 import { confirmedByMarks, unmarksFor } from '../domain/provenance.ts';
 import type { Promotion, TargetId } from '../domain/desired.ts';
+import { isSameMap } from '../domain/maps.ts';
 import { sameVersion, type Model } from '../domain/observed.ts';
 import type { Records } from '../domain/record.ts';
 import { planRelease } from '../domain/release.ts';
@@ -56,7 +57,7 @@ export async function release(
     if (shared.kind === 'unknown') return { done: false, applied: [], message: shared.message };
     const heirs = input.heirs();
     // Who comes to declare a target meanwhile is left it.
-    const fence = (): boolean => given.fence() && isSame(heirs, input.heirs());
+    const fence = (): boolean => given.fence() && isSameMap(heirs, input.heirs());
     const options = { ...given, fence };
     const claimed = new Map([...shared.owners, ...heirs]);
     const actions = planRelease(
@@ -122,10 +123,6 @@ function showsTheSame(a: Model, b: Model): boolean {
     const other = b.versions.get(version.version);
     return other !== undefined && sameVersion(version, other);
   });
-}
-
-function isSame(a: ReadonlyMap<TargetId, string>, b: ReadonlyMap<TargetId, string>): boolean {
-  return a.size === b.size && [...a].every(([target, owner]) => b.get(target) === owner);
 }
 
 /** False when we may not write any more. */

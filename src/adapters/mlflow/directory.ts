@@ -144,9 +144,7 @@ export class RegistryDirectory implements Registries {
 
   #find(key: string): Listed | undefined {
     const name = key.slice(key.indexOf('/') + 1);
-    return (
-      (name === OPERATOR_REGISTRY ? this.#listed.get(OPERATOR_REGISTRY) : undefined) ?? this.#listed.get(key)
-    );
+    return (name === OPERATOR_REGISTRY ? this.own : undefined) ?? this.#listed.get(key);
   }
 
   #add(key: string, listed: Listed, fingerprint: string): void {

@@ -1,4 +1,5 @@
 /** What was last read of each model, whoever read it. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Fact, Model } from '../../domain/observed.ts';
 import { pack, unpack } from './packed.ts';
 
@@ -49,7 +50,7 @@ export class Snapshot {
     this.#count(before, -1);
     this.#count(now, 1);
     this.#known.set(name, now);
-    if (before === undefined || !isSame(before.held, now.held)) this.#changed.add(name);
+    if (before === undefined || !isDeepStrictEqual(before.held, now.held)) this.#changed.add(name);
   }
 
   forget(name: string): void {
@@ -76,8 +77,4 @@ function toKnown(fact: Fact<Model>, asOf: number): Known {
   if (fact.kind !== 'known') return { held: fact, versions: 0, updated: undefined, asOf };
   const { versions, lastUpdatedTimestamp: updated } = fact.value;
   return { held: pack(fact.value), versions: versions.size, updated, asOf };
-}
-
-function isSame(one: Known['held'], other: Known['held']): boolean {
-  return one === other || JSON.stringify(one) === JSON.stringify(other);
 }

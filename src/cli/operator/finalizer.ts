@@ -18,6 +18,14 @@ export function finalizersFor(
   return has ? finalizers.filter((one) => one !== FINALIZER) : undefined;
 }
 
+/** Whether an object that somebody deleted waits for us to release what it held. */
+export function waitsForRelease({
+  deleting,
+  finalizers,
+}: Pick<Served<unknown>, 'finalizers' | 'deleting'>): boolean {
+  return deleting && finalizers.includes(FINALIZER);
+}
+
 export function refOf(
   { object, resourceVersion }: Pick<Served<unknown>, 'object' | 'resourceVersion'>,
   kind: Pick<ObjectRef, 'apiVersion' | 'kind' | 'resource'> = PROMOTIONS,

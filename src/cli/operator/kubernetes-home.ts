@@ -14,7 +14,6 @@ import type { Scrubber } from '../../runtime/secrets.ts';
 import { KubernetesSource } from '../../sources/kubernetes.ts';
 import type { Home } from '../daemon/home.ts';
 import { keepFinalizer, refOf } from './finalizer.ts';
-import { FINALIZER } from './kinds.ts';
 import { rememberedFrom } from './remembered.ts';
 import { shareOf } from './shard.ts';
 import { ClusterSink } from './status-sink.ts';
@@ -124,7 +123,7 @@ export async function openKubernetesHome(
     },
     restore: async () => {
       checkSynced(watches);
-      return rememberedFrom(watches.promotions.values(), FINALIZER);
+      return rememberedFrom(watches.promotions.values());
     },
     sink: (inside) => {
       watches.promotions.onChange((key, _, after) => {

@@ -4,14 +4,15 @@ import type { RejectedDocument } from '../../api/status-file.ts';
 import { isStatus } from '../../api/validate.ts';
 import type { Served } from '../../sources/kubernetes.ts';
 import type { Remembered } from '../daemon/controller.ts';
+import { waitsForRelease } from './finalizer.ts';
 
 /** What is being deleted counts as long as it waits for us. */
-export function rememberedFrom(served: Iterable<Served<ModelPromotion>>, finalizer: string): Remembered {
+export function rememberedFrom(served: Iterable<Served<ModelPromotion>>): Remembered {
   const documents: ModelPromotion[] = [];
   const rejected: RejectedDocument[] = [];
   for (const one of served) {
-    const { reading, deleting, finalizers } = one;
-    const waits = deleting && finalizers.includes(finalizer);
+    const { reading, deleting } = one;
+    const waits = waitsForRelease(one);
     if (reading.kind === 'valid') {
       if (waits || (!deleting && reading.object.status !== undefined)) documents.push(reading.object);
     } else if (!deleting) rejected.push(...rejection(one));

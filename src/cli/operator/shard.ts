@@ -8,7 +8,7 @@ import { addressOf, OPERATOR_REGISTRY } from '../../adapters/mlflow/directory.ts
 import type { Shard } from '../../config.ts';
 import type { Promotion } from '../../domain/desired.ts';
 import { ALL, type Share } from '../../reconcile/share.ts';
-import { FINALIZER } from './kinds.ts';
+import { waitsForRelease } from './finalizer.ts';
 import { ownStatusOf } from './remembered.ts';
 import type { Watches } from './watches.ts';
 
@@ -44,7 +44,7 @@ export function shareOf(
     statusOf: (key) => ownStatusOf(promotions.get(key)),
     isLeaving: (key) => {
       const served = promotions.get(key);
-      return served?.deleting === true && served.finalizers.includes(FINALIZER);
+      return served !== undefined && waitsForRelease(served);
     },
   };
 }

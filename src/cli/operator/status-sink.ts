@@ -14,7 +14,7 @@ import type { Served } from '../../sources/kubernetes.ts';
 import type { StatusSink } from '../daemon/controller.ts';
 import type { Inside } from '../daemon/home.ts';
 import { registryDocument } from '../daemon/registry-status.ts';
-import { refOf } from './finalizer.ts';
+import { refOf, waitsForRelease } from './finalizer.ts';
 import { FINALIZER, PROMOTIONS, REGISTRIES } from './kinds.ts';
 import type { Watches } from './watches.ts';
 
@@ -115,7 +115,7 @@ export class ClusterSink implements StatusSink {
   #isReleased(key: string): boolean {
     const { watches, inside, share } = this.#options;
     const served = watches.promotions.get(key);
-    if (served === undefined || !served.deleting || !served.finalizers.includes(FINALIZER)) return false;
+    if (served === undefined || !waitsForRelease(served)) return false;
     if (inside.engine.document(key) !== undefined) return false;
     const isLost = served.reading.kind === 'invalid' && share.isOursByName(key);
     return isLost || inside.engine.isReleased(key);

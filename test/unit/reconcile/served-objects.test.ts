@@ -80,7 +80,7 @@ class Cluster {
   }
 
   restore(...wishes: Wish[]): void {
-    const remembered = rememberedFrom(wishes.map(served), 'modelpromotion.dev/release');
+    const remembered = rememberedFrom(wishes.map(served));
     this.engine.restore(remembered.documents, remembered.former, remembered.rejected);
   }
 
