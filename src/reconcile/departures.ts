@@ -39,7 +39,7 @@ export class Departures {
   readonly #former = new Set<string>();
   /** What could not be released so far, and that was said. */
   readonly #held = new WeakSet<Entry>();
-  /** Keys of what was ours to release, and is done with. */
+  /** Keys of what was ours to release and is done with, until it is gone. */
   readonly #released = new Set<string>();
   /** Since when the registry has refused what is to be released. */
   readonly #refusedSince = new WeakMap<Entry, number>();
@@ -129,13 +129,18 @@ export class Departures {
     const status = leaving.ours ? leaving.status : (share.statusOf(promotion.key) ?? leaving.status);
     const departure = this.#bounded(leaving, await carryOut({ ...leaving, status }, signal));
     this.#tell(leaving, departure);
-    if (departure.done) this.#released.add(promotion.key);
+    if (departure.done && isLeaving) this.#released.add(promotion.key);
     return departure.done ? 'done' : 'again';
   }
 
   /** Whether something of this name was ours to release, and nothing is left of it to do. */
   isReleased(key: string): boolean {
     return this.#released.has(key) && this.under(key).length === 0;
+  }
+
+  /** Nobody waits for a release of this name any more. */
+  gone(key: string): void {
+    this.#released.delete(key);
   }
 
   /** Leaves what is still to be released under this key as it is: its owner asks for no release any more. */
@@ -146,7 +151,7 @@ export class Departures {
     const message = 'left as it is: its deletion policy is Orphan now';
     for (const one of leaving) {
       if (!this.#options.share.isOurs(one.entry.promotion)) continue;
-      this.#released.add(key);
+      if (this.#options.share.isLeaving(key)) this.#released.add(key);
       this.#tell(one, { done: true, applied: [], message });
     }
     this.#options.onStatus(key);

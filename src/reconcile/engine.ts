@@ -273,6 +273,11 @@ export class Engine {
     return this.#departures.isReleased(key);
   }
 
+  /** Nobody waits for a release of this name any more. */
+  gone(key: string): void {
+    this.#departures.gone(key);
+  }
+
   /** Leaves what was removed under this key as it is, although it asked for a release once. */
   giveUpRelease(key: string): void {
     this.#departures.giveUp(key);

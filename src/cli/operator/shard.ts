@@ -26,7 +26,11 @@ export function shareOf(
   { promotions, registries }: Pick<Watches, 'promotions' | 'registries'>,
   own: string | undefined,
 ): Share {
-  if (shard === undefined) return ALL;
+  const isLeaving = (key: string): boolean => {
+    const served = promotions.get(key);
+    return served !== undefined && waitsForRelease(served);
+  };
+  if (shard === undefined) return { ...ALL, isLeaving };
   const isOursByName = (name: string): boolean => shardOf(name, shard.count) === shard.index;
   const addressAt = (registry: string): string => {
     if (own !== undefined && registry.endsWith(`/${OPERATOR_REGISTRY}`)) return own;
@@ -42,9 +46,6 @@ export function shareOf(
       isOursByName(`${addressAt(registry)}\n${model}`),
     isOursByName,
     statusOf: (key) => ownStatusOf(promotions.get(key)),
-    isLeaving: (key) => {
-      const served = promotions.get(key);
-      return served !== undefined && waitsForRelease(served);
-    },
+    isLeaving,
   };
 }

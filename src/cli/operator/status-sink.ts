@@ -51,7 +51,10 @@ export class ClusterSink implements StatusSink {
     this.#registries = new KubeStatusWriter({ ...common, dueOf: (key) => this.#registryDue(key) });
     // The way out for whoever deleted what cannot be released.
     options.watches.promotions.onChange((key, _, after) => {
-      if (after === undefined) return;
+      if (after === undefined) {
+        inside.engine.gone(key);
+        return;
+      }
       if (isGivenUp(after)) inside.engine.giveUpRelease(key);
       // Whatever else writes a status, ours is the one that holds.
       this.#promotions.check(key);

@@ -229,6 +229,8 @@ it('only who releases something has a status for it, and says that it is release
   world.registry.down = false;
   for (const engine of [a, b]) await engine.handle('ml/berry', live);
   expect([a.isReleased('ml/berry'), b.isReleased('ml/berry')]).toEqual([true, false]);
+  for (const engine of [a, b]) engine.gone('ml/berry');
+  expect([a.isReleased('ml/berry'), b.isReleased('ml/berry')]).toEqual([false, false]);
 });
 
 it('one that knows nothing of what was deleted does not say that it is released', async () => {
