@@ -1,7 +1,4 @@
 /** Drift made by hand, and a signed hint that tells of it: how long until the registry is as declared again. */
-import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mlflowSigned, post } from '../support/hooks.ts';
 import type { MlflowProcess } from '../support/mlflow-server.ts';
@@ -11,23 +8,11 @@ import type { Daemon } from './daemon.ts';
 import { modelNames } from './registry.ts';
 import type { Row } from './report.ts';
 import { quantile, rounded } from './statistics.ts';
+import type { Hinting } from './wake.ts';
 
 /** Milliseconds. */
 const GOAL = 2_000;
 const DECLARED = '3';
-
-export interface Hinting {
-  readonly secret: string;
-  /** Options of the daemon. */
-  readonly args: readonly string[];
-}
-
-export async function prepareHints(context: Context): Promise<Hinting> {
-  const [folder, secret] = [await context.folder(), randomBytes(24).toString('hex')];
-  await mkdir(join(folder, 'hints'));
-  await writeFile(join(folder, 'hints', 'token'), secret);
-  return { secret, args: ['--hook-secret', 'hints', '--secrets-dir', folder] };
-}
 
 /** One model after the other; everything is declared as it stands. */
 export async function driftAfterHint(

@@ -8,7 +8,8 @@ import type { Context } from './context.ts';
 import { type Daemon, type Metrics, readyIn, startDaemon } from './daemon.ts';
 import { KOPF, promoteWithKopf } from './kopf.ts';
 import { peakMemory } from './memory.ts';
-import { driftAfterHint, prepareHints } from './hinted.ts';
+import { driftAfterHint } from './hinted.ts';
+import { prepareHints } from './wake.ts';
 import { fillRegistry, modelNames } from './registry.ts';
 import type { Result, Row } from './report.ts';
 import { quantile, rounded } from './statistics.ts';
@@ -68,7 +69,7 @@ async function hinted(
   server: MlflowProcess,
   context: Context,
 ): Promise<Row[]> {
-  const hints = await prepareHints(context);
+  const hints = await prepareHints(await context.folder());
   await using daemon = await start(cluster, hints.args);
   await daemon.until((metrics) => readyIn(metrics) >= size);
   return await driftAfterHint(daemon, hints, server, context);

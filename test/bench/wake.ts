@@ -12,6 +12,20 @@ export interface Wake {
   ring(url: string, revision: string): Promise<void>;
 }
 
+export interface Hinting {
+  readonly secret: string;
+  /** Options of the daemon. */
+  readonly args: readonly string[];
+}
+
+/** A secret that hints are signed with, in a folder of secrets. */
+export async function prepareHints(secretsDir: string): Promise<Hinting> {
+  const secret = randomBytes(24).toString('hex');
+  await mkdir(join(secretsDir, 'hints'), { recursive: true });
+  await writeFile(join(secretsDir, 'hints', 'token'), secret);
+  return { secret, args: ['--hook-secret', 'hints', '--secrets-dir', secretsDir] };
+}
+
 /** A signed hint where the program knows hints, else a short interval. */
 export async function prepareWake(secretsDir: string): Promise<Wake> {
   if (!('hook-secret' in OPTIONS)) {
@@ -21,12 +35,10 @@ export async function prepareWake(secretsDir: string): Promise<Wake> {
       ring: () => Promise.resolve(),
     };
   }
-  const secret = randomBytes(24).toString('hex');
-  await mkdir(join(secretsDir, 'hints'), { recursive: true });
-  await writeFile(join(secretsDir, 'hints', 'token'), secret);
+  const { secret, args } = await prepareHints(secretsDir);
   return {
     words: 'woken by a signed `POST /hooks/git`',
-    args: ['--git-interval', '10m', '--hook-secret', 'hints', '--secrets-dir', secretsDir],
+    args: ['--git-interval', '10m', ...args],
     async ring(url, revision) {
       const body = JSON.stringify({ ref: 'refs/heads/main', after: revision });
       const signature = createHmac('sha256', secret).update(body).digest('hex');

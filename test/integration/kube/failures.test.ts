@@ -4,18 +4,24 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument, stringify } from 'yaml';
-import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
+import { startFaultProxy } from '../../support/fault-proxy.ts';
 import { startKubeProxy } from '../../support/kube-proxy.ts';
-import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { eventually, type Daemon, type Variables } from '../../support/program.ts';
-import { KubeWorld, preloaded, readyOf } from './world.ts';
+import { sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { eventually, type Daemon } from '../../support/program.ts';
+import {
+  inProduction,
+  KubeWorld,
+  LOST,
+  mlflow,
+  preloaded,
+  production,
+  readyOf,
+  STANDS_BY,
+  transitionsOf,
+} from './world.ts';
 
-const mlflow = rest(sharedMlflow());
 const CRD = join(import.meta.dirname, '../../../crds/modelpromotion.dev_modelpromotions.yaml');
-const LOST = 'the lease was lost: nothing more is written until it is had again';
-const STANDS_BY = 'standing by: another replica leads';
 const HOUR = 60 * 60_000;
-const production = (version: string) => ({ stages: [{ name: 'Production', version }] });
 
 let world: KubeWorld;
 
@@ -26,30 +32,7 @@ afterAll(() => world?.[Symbol.asyncDispose]());
 // Whatever became of a test, the next one has our own CRD.
 afterEach(() => crd());
 
-async function aModel(): Promise<string> {
-  const model = uniqueModel('failures');
-  await mlflow.seed(model, 6);
-  await mlflow.transition(model, '1', 'Production');
-  return model;
-}
-
-/** Versions that were brought to a stage of this model, as a proxy saw them land. */
-function transitionsOf({ landed }: FaultProxy, model: string): string[] {
-  return landed
-    .filter(({ path, body }) => path.includes('transition-stage') && body.includes(`"${model}"`))
-    .map(({ body }) => (JSON.parse(body) as { version: string }).version);
-}
-
-/** One that leads, and one that stands by. */
-async function replicas(first: Variables, second: Variables = {}) {
-  await using starting = new AsyncDisposableStack();
-  const leader = starting.use(await world.operator([], first));
-  await leader.logged('leading');
-  const standby = starting.use(await world.operator([], second));
-  await standby.logged(STANDS_BY);
-  const started = starting.move();
-  return { leader, standby, [Symbol.asyncDispose]: () => started.disposeAsync() };
-}
+const aModel = (): Promise<string> => inProduction('failures', 6);
 
 function timesLogged(operator: Daemon, msg: string): number {
   return operator.log().filter((line) => line.msg === msg).length;
@@ -121,7 +104,7 @@ describe('A process', () => {
     const model = await aModel();
     await using registry = await startFaultProxy(sharedMlflow());
     const namespace = await world.namespace({ uri: registry.url });
-    await using both = await replicas(preloaded('block', { BLOCK_MS: '9000' }));
+    await using both = await world.replicas(preloaded('block', { BLOCK_MS: '9000' }));
     const { leader, standby } = both;
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
     await world.settled(`${namespace}/churn`, 'UpToDate');
@@ -143,7 +126,7 @@ describe('A clock', () => {
     await using registry = await startFaultProxy(sharedMlflow());
     const namespace = await world.namespace({ uri: registry.url });
     const jumps = { JUMPS_MS: `${2 * HOUR},${-5 * HOUR}` };
-    await using both = await replicas(preloaded('clock', jumps));
+    await using both = await world.replicas(preloaded('clock', jumps));
     const { leader, standby } = both;
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
     await world.settled(`${namespace}/churn`, 'UpToDate');
@@ -161,7 +144,7 @@ describe('A clock', () => {
   it('that is hours off from that of the other replica makes no difference to who leads', async () => {
     const [namespace, model] = [await world.namespace(), await aModel()];
     const skewed = preloaded('clock', { SKEW_MS: String(3 * HOUR) });
-    await using both = await replicas({}, skewed);
+    await using both = await world.replicas({}, skewed);
     const { leader, standby } = both;
     await sleep(5_000);
     expect([timesLogged(leader, LOST), timesLogged(standby, 'leading')]).toEqual([0, 0]);

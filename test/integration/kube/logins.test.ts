@@ -4,10 +4,10 @@ import { copyFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../support/git-repo.ts';
-import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { uniqueModel } from '../../support/mlflow.ts';
 import { eventually, modelpromotion, startDaemon } from '../../support/program.ts';
 import { MANIFESTS } from './installation.ts';
-import { KubeWorld } from './world.ts';
+import { KubeWorld, mlflow } from './world.ts';
 
 const SYSTEM = 'modelpromotion-system';
 const LEASE = ['lease', '-n', 'default', 'modelpromotion-default'];
@@ -19,7 +19,6 @@ const IN_A_POD = ['unshare', '--map-root-user', '--mount', 'sh', '-ec', SHOW];
 const [unshare, ...trying] = [...IN_A_POD, '/tmp', 'true'];
 const isPossible = spawnSync(unshare, trying).status === 0;
 
-const mlflow = rest(sharedMlflow());
 let world: KubeWorld;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { type KubeObject, kustomization, MANIFESTS, objectsIn, rightsOf } from './installation.ts';
-import { KubeWorld } from './world.ts';
+import { KubeWorld, mlflow } from './world.ts';
 
 const ACCOUNT = 'modelpromotion-system/modelpromotion';
 const AS = '--as=system:serviceaccount:modelpromotion-system:modelpromotion';
@@ -31,7 +31,6 @@ const OF_OUR_OWN = [
   'update leases coordination.k8s.io',
 ] as const;
 
-const mlflow = rest(sharedMlflow());
 /** One cluster for each way to install. */
 let worlds: Record<(typeof OVERLAYS)[number], KubeWorld>;
 

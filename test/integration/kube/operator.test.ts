@@ -1,11 +1,10 @@
 /** What a person sees who applies custom resources with kubectl: a real API server, a real MLflow, the built program. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { type Daemon, eventually } from '../../support/program.ts';
 import { openGateway } from '../e2e/gateway.ts';
-import { KubeWorld, readyOf } from './world.ts';
+import { inProduction, KubeWorld, mlflow, production, readyOf } from './world.ts';
 
-const mlflow = rest(sharedMlflow());
 let world: KubeWorld;
 let operator: Daemon;
 
@@ -18,15 +17,7 @@ afterAll(async () => {
   await world?.[Symbol.asyncDispose]();
 });
 
-/** A model with four versions, the first of them in Production. */
-async function aModel(): Promise<string> {
-  const model = uniqueModel('kube');
-  await mlflow.seed(model, 4);
-  await mlflow.transition(model, '1', 'Production');
-  return model;
-}
-
-const production = (version: string) => ({ stages: [{ name: 'Production', version }] });
+const aModel = (): Promise<string> => inProduction('kube');
 
 describe('A promotion that is applied', () => {
   it('is carried out, and kubectl wait, get and events tell of it', async () => {

@@ -14,10 +14,10 @@ import {
   type FaultProxy,
 } from '../../support/fault-proxy.ts';
 import { sharedMlflow } from '../../support/mlflow.ts';
-import { eventually, type Daemon } from '../../support/program.ts';
-import { POINTS } from '../weather/points.ts';
-import { begin, CHANGES, changesOf, liesDuring, marksOf, missing, type Story } from '../weather/world.ts';
-import { KubeWorld } from './world.ts';
+import type { Daemon } from '../../support/program.ts';
+import { POINTS, expectDoneOnce, holdEach, type Held } from '../weather/points.ts';
+import { begin, CHANGES, changesOf, liesDuring, missing, type Story } from '../weather/world.ts';
+import { KubeWorld, STANDS_BY } from './world.ts';
 
 /** Room for everybody to wait at once. */
 const REGISTRY = { sweepInterval: '1s', limits: { concurrency: 64, requestTimeout: '5m' } };
@@ -25,32 +25,28 @@ const REGISTRY = { sweepInterval: '1s', limits: { concurrency: 64, requestTimeou
 let world: KubeWorld;
 let proxy: FaultProxy;
 let standby: Daemon;
-const stories = new Map<string, Story>();
+let held: Held;
+let namespace: string;
 let lies: unknown[] = [];
+
+const keyIn = (of: string, { model }: Story): string => `${of}/${model}`;
 
 beforeAll(async () => {
   world = await KubeWorld.open();
   proxy = await startFaultProxy(sharedMlflow());
-  const namespace = await world.namespace({ uri: proxy.url, registry: REGISTRY });
-  const arrived = new Set<string>();
-  for (const [point, hold] of POINTS) {
-    const story = await begin('failover');
-    stories.set(point, { ...story, key: `${namespace}/${story.model}` });
-    hold(proxy, story, () => arrived.add(point));
-  }
+  namespace = await world.namespace({ uri: proxy.url, registry: REGISTRY });
+  held = await holdEach(proxy, 'failover');
+  const stories = [...held.stories.values()].map((story) => ({ ...story, key: keyIn(namespace, story) }));
   const leader = await world.operator(['--workers', '64']);
   await leader.logged('leading');
   standby = await world.operator(['--workers', '64']);
-  await standby.logged('standing by: another replica leads');
-  for (const { key, spec } of stories.values()) await world.promote(key, spec);
-  await eventually(() => {
-    const late = POINTS.filter(([point]) => !arrived.has(point)).map(([point]) => point);
-    if (late.length > 0) throw new Error(`not there yet: ${late.join(', ')}`);
-  });
+  await standby.logged(STANDS_BY);
+  for (const { key, spec } of stories) await world.promote(key, spec);
+  await held.reached();
   await leader.stop('SIGKILL');
   proxy.clear();
-  lies = await liesDuring(standby, [...stories.values()], async () => {
-    for (const { key } of stories.values()) await world.settled(key, 'UpToDate');
+  lies = await liesDuring(standby, stories, async () => {
+    for (const { key } of stories) await world.settled(key, 'UpToDate');
   });
   // Every namespace is served by a pair of its own from now on.
   await standby.stop();
@@ -63,13 +59,8 @@ afterAll(async () => {
 
 describe('a promotion is completed by the standby, with each change made once, when the leader was killed', () => {
   it.each(POINTS)('%s', async (point) => {
-    const story = stories.get(point);
-    if (story === undefined) throw new Error('it was not told');
-    expect(await missing(story.model)).toBeUndefined();
-    expect(changesOf(proxy, story.model)).toEqual(CHANGES);
-    const owners = marksOf(proxy, story.model).filter((mark) => mark.includes('/owner/'));
-    expect(owners).toHaveLength(new Set(owners).size);
-    const { status } = await world.get(story.key);
+    const story = await expectDoneOnce(proxy, held.stories.get(point));
+    const { status } = await world.get(keyIn(namespace, story));
     expect(status?.targets?.map(({ target, applied }) => `${target} ${applied?.version}`).toSorted()).toEqual(
       ['alias/champion 2', 'stage/Production 2'],
     );
@@ -100,12 +91,12 @@ describe('a promotion is completed by the standby, with each change made once, w
     });
     const namespace = await world.namespace({ uri: own.url, registry: { limits: { requestTimeout: '5m' } } });
     const story = await begin('failover');
-    const key = `${namespace}/${story.model}`;
+    const key = keyIn(namespace, story);
     await world.promote(key, story.spec);
     await using leader = await world.operator(['--watch-namespace', namespace]);
     await leader.logged('leading');
     await using heir = await world.operator(['--watch-namespace', namespace]);
-    await heir.logged('standing by: another replica leads');
+    await heir.logged(STANDS_BY);
     await arrived;
     await leader.stop('SIGKILL');
     own.clear();
@@ -127,11 +118,11 @@ describe('a rolling update makes each change once, when the old replica is told 
     own.on({ path: /transition-stage/, times: 1 }, hold);
     const namespace = await world.namespace({ uri: own.url });
     const story = await begin('rolling');
-    const key = `${namespace}/${story.model}`;
+    const key = keyIn(namespace, story);
     await using old = await world.operator(['--watch-namespace', namespace]);
     await old.logged('leading');
     await using next = await world.operator(['--watch-namespace', namespace]);
-    await next.logged('standing by: another replica leads');
+    await next.logged(STANDS_BY);
     await world.promote(key, story.spec);
     await reached.promise;
     const stopping = old.stop();

@@ -4,16 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { answer, startFaultProxy } from '../../support/fault-proxy.ts';
-import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { startOpponent } from '../../support/opponent.ts';
 import { eventually, startDaemon } from '../../support/program.ts';
 import { promotion } from '../e2e/installation.ts';
 import { changesOf } from '../weather/world.ts';
-import { KubeWorld, preloaded, readyOf } from './world.ts';
+import { inProduction, KubeWorld, mlflow, preloaded, production, readyOf } from './world.ts';
 
-const mlflow = rest(sharedMlflow());
 const ROUNDS = 5;
-const production = (version: string) => ({ stages: [{ name: 'Production', version }] });
 
 let world: KubeWorld;
 
@@ -22,12 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => world?.[Symbol.asyncDispose]());
 
-async function aModel(): Promise<string> {
-  const model = uniqueModel('rivals');
-  await mlflow.seed(model, 4);
-  await mlflow.transition(model, '1', 'Production');
-  return model;
-}
+const aModel = (): Promise<string> => inProduction('rivals');
 
 interface KubeEvent {
   readonly reason: string;

@@ -1,13 +1,11 @@
 /** Several operators that share the promotions of a cluster. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
-import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { startFaultProxy } from '../../support/fault-proxy.ts';
+import { sharedMlflow } from '../../support/mlflow.ts';
 import { type Daemon, eventually } from '../../support/program.ts';
-import { KubeWorld, readyOf } from './world.ts';
+import { inProduction, KubeWorld, mlflow, production, readyOf, transitionsOf } from './world.ts';
 
 const COUNT = 3;
-const mlflow = rest(sharedMlflow());
-const production = (version: string) => ({ stages: [{ name: 'Production', version }] });
 
 let world: KubeWorld;
 
@@ -16,12 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => world?.[Symbol.asyncDispose]());
 
-async function aModel(): Promise<string> {
-  const model = uniqueModel('shards');
-  await mlflow.seed(model, 4);
-  await mlflow.transition(model, '1', 'Production');
-  return model;
-}
+const aModel = (): Promise<string> => inProduction('shards');
 
 function operatorOf(index: number): Promise<Daemon> {
   return world.operator(['--shard', `${index}/${COUNT}`]);
@@ -35,13 +28,6 @@ async function shards() {
   for (const operator of operators) await operator.logged('leading');
   const started = starting.move();
   return { operators, [Symbol.asyncDispose]: () => started.disposeAsync() };
-}
-
-/** Versions that were brought to a stage of this model, as a proxy saw them land. */
-function transitionsOf({ landed }: FaultProxy, model: string): string[] {
-  return landed
-    .filter(({ path, body }) => path.includes('transition-stage') && body.includes(`"${model}"`))
-    .map(({ body }) => (JSON.parse(body) as { version: string }).version);
 }
 
 /** How many promotions of a namespace each of them says are its own. */

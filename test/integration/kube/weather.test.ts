@@ -4,14 +4,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
-import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { startFaultProxy } from '../../support/fault-proxy.ts';
+import { sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { type Daemon, eventually, startDaemon } from '../../support/program.ts';
-import { KubeWorld, readyOf } from './world.ts';
+import {
+  inProduction,
+  KubeWorld,
+  LOST,
+  mlflow,
+  production,
+  readyOf,
+  STANDS_BY,
+  transitionsOf,
+} from './world.ts';
 
-const mlflow = rest(sharedMlflow());
 const CRD = join(import.meta.dirname, '../../../crds/modelpromotion.dev_modelpromotions.yaml');
-const production = (version: string) => ({ stages: [{ name: 'Production', version }] });
 
 let world: KubeWorld;
 
@@ -20,35 +27,12 @@ beforeAll(async () => {
 });
 afterAll(() => world?.[Symbol.asyncDispose]());
 
-async function aModel(): Promise<string> {
-  const model = uniqueModel('weather');
-  await mlflow.seed(model, 5);
-  await mlflow.transition(model, '1', 'Production');
-  return model;
-}
-
-/** Two operators, of which the first leads and the other stands by. */
-async function twoReplicas() {
-  await using starting = new AsyncDisposableStack();
-  const leader = starting.use(await world.operator());
-  await leader.logged('leading');
-  const standby = starting.use(await world.operator());
-  await standby.logged('standing by: another replica leads');
-  const started = starting.move();
-  return { leader, standby, [Symbol.asyncDispose]: () => started.disposeAsync() };
-}
+const aModel = (): Promise<string> => inProduction('weather', 5);
 
 /** It is said of namespaces too, and in any order. */
 async function cannotWatchOurKinds(operator: Daemon, detail: RegExp) {
   const said = { msg: 'objects cannot be watched; it is tried again', detail: expect.stringMatching(detail) };
   await eventually(() => expect(operator.log()).toContainEqual(expect.objectContaining(said)));
-}
-
-/** Transitions of this model that a proxy saw land. */
-function promotionsOf(proxy: FaultProxy, model: string): string[] {
-  return proxy.landed
-    .filter(({ path, body }) => path.includes('transition-stage') && body.includes(model))
-    .map(({ body }) => (JSON.parse(body) as { version: string }).version);
 }
 
 describe('An API server', () => {
@@ -135,13 +119,13 @@ describe('An operator', () => {
       stages: { 1: 'Archived', 2: 'Production' },
       aliases: { champion: '2' },
     });
-    expect(promotionsOf(proxy, model)).toEqual(['2']);
+    expect(transitionsOf(proxy, model)).toEqual(['2']);
     expect((await last.stop()).code).toBe(0);
   });
 
   it('stands by while another one leads, is ready, and takes over at once when that one is stopped', async () => {
     const [namespace, model] = [await world.namespace(), await aModel()];
-    await using replicas = await twoReplicas();
+    await using replicas = await world.replicas();
     const { leader, standby } = replicas;
     await eventually(async () => expect((await fetch(`${standby.url}/readyz`)).status).toBe(200));
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
@@ -157,7 +141,7 @@ describe('An operator', () => {
 
   it('that is killed is followed by the standby when its lease is over', async () => {
     const [namespace, model] = [await world.namespace(), await aModel()];
-    await using replicas = await twoReplicas();
+    await using replicas = await world.replicas();
     const { leader, standby } = replicas;
     await leader.stop('SIGKILL');
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
@@ -169,7 +153,7 @@ describe('An operator', () => {
     const model = await aModel();
     await using proxy = await startFaultProxy(sharedMlflow());
     const namespace = await world.namespace({ uri: proxy.url });
-    await using replicas = await twoReplicas();
+    await using replicas = await world.replicas();
     const { leader, standby } = replicas;
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
     await world.settled(`${namespace}/churn`, 'UpToDate');
@@ -178,10 +162,10 @@ describe('An operator', () => {
     await world.promote(`${namespace}/churn`, { model, ...production('3') });
     await world.settled(`${namespace}/churn`, 'UpToDate');
     process.kill(leader.pid, 'SIGCONT');
-    await leader.logged('the lease was lost: nothing more is written until it is had again');
-    await leader.logged('standing by: another replica leads');
+    await leader.logged(LOST);
+    await leader.logged(STANDS_BY);
     expect((await leader.stop()).code).toBe(0);
-    expect(promotionsOf(proxy, model)).toEqual(['2', '3']);
+    expect(transitionsOf(proxy, model)).toEqual(['2', '3']);
   });
 
   it('that was paused with a write in flight sends nothing more, and leaves the status of the one after it alone', async () => {
@@ -194,7 +178,7 @@ describe('An operator', () => {
       await held.promise;
       reply(await forward());
     });
-    await using replicas = await twoReplicas();
+    await using replicas = await world.replicas();
     const { leader, standby } = replicas;
     await world.promote(`${namespace}/churn`, { model, ...production('2') });
     await reached.promise;
@@ -203,14 +187,14 @@ describe('An operator', () => {
     await world.promote(`${namespace}/churn`, { model, ...production('3') });
     await world.settled(`${namespace}/churn`, 'UpToDate');
     process.kill(leader.pid, 'SIGCONT');
-    await leader.logged('the lease was lost: nothing more is written until it is had again');
+    await leader.logged(LOST);
     await sleep(3_000);
     await world.settled(`${namespace}/churn`, 'UpToDate');
     // The one write that was under way lands late: the one that leads now finds it, and puts it right.
     held.resolve();
     // It may have carried out first what was declared when it came to lead.
-    await eventually(() => expect(promotionsOf(proxy, model).slice(-3)).toEqual(['3', '2', '3']));
-    expect(promotionsOf(proxy, model).length).toBeLessThanOrEqual(4);
+    await eventually(() => expect(transitionsOf(proxy, model).slice(-3)).toEqual(['3', '2', '3']));
+    expect(transitionsOf(proxy, model).length).toBeLessThanOrEqual(4);
     await world.settled(`${namespace}/churn`, 'UpToDate');
     expect(await mlflow.state(model)).toMatchObject({ stages: { 3: 'Production' } });
   });

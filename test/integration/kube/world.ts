@@ -6,8 +6,33 @@ import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import type { ModelPromotion } from '../../../src/api/generated/types.ts';
 import { type ControlPlane, startControlPlane } from '../../support/controlplane/control-plane.ts';
-import { sharedMlflow } from '../../support/mlflow.ts';
+import type { FaultProxy } from '../../support/fault-proxy.ts';
+import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { type Daemon, eventually, startDaemon, type Variables } from '../../support/program.ts';
+
+export const mlflow = rest(sharedMlflow());
+
+/** What is logged by one that leads no more, and by one that another one keeps from it. */
+export const LOST = 'the lease was lost: nothing more is written until it is had again';
+export const STANDS_BY = 'standing by: another replica leads';
+
+/** The part of a promotion that asks for Production. */
+export const production = (version: string) => ({ stages: [{ name: 'Production', version }] });
+
+/** A model of so many versions, the first of them in Production. */
+export async function inProduction(prefix: string, versions = 4): Promise<string> {
+  const model = uniqueModel(prefix);
+  await mlflow.seed(model, versions);
+  await mlflow.transition(model, '1', 'Production');
+  return model;
+}
+
+/** Versions that were brought to a stage of this model, as a proxy saw them land. */
+export function transitionsOf({ landed }: Pick<FaultProxy, 'landed'>, model: string): string[] {
+  return landed
+    .filter(({ path, body }) => path.includes('transition-stage') && body.includes(`"${model}"`))
+    .map(({ body }) => (JSON.parse(body) as { version: string }).version);
+}
 
 export interface Applied {
   readonly metadata: { readonly uid: string; readonly generation: number; readonly finalizers?: string[] };
@@ -89,6 +114,17 @@ export class KubeWorld implements AsyncDisposable {
   operator(args: readonly string[] = [], env: Variables = {}): Promise<Daemon> {
     const own = ['--kubeconfig', this.cluster.kubeconfig, '--lease-duration', '3s'];
     return startDaemon(['--source', 'kubernetes', '--show-status', ...own, ...args], env);
+  }
+
+  /** Two of them, of which the first leads and the other stands by. */
+  async replicas(first: Variables = {}, second: Variables = {}) {
+    await using starting = new AsyncDisposableStack();
+    const leader = starting.use(await this.operator([], first));
+    await leader.logged('leading');
+    const standby = starting.use(await this.operator([], second));
+    await standby.logged(STANDS_BY);
+    const started = starting.move();
+    return { leader, standby, [Symbol.asyncDispose]: () => started.disposeAsync() };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

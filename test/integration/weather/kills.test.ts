@@ -5,10 +5,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
 import { sharedMlflow } from '../../support/mlflow.ts';
-import { eventually, type Daemon } from '../../support/program.ts';
+import type { Daemon } from '../../support/program.ts';
 import { install, registry, type Installation } from '../e2e/installation.ts';
-import { POINTS } from './points.ts';
-import { begin, CHANGES, changesOf, liesDuring, marksOf, missing, type Story } from './world.ts';
+import { POINTS, expectDoneOnce, holdEach, type Held } from './points.ts';
+import { liesDuring } from './world.ts';
 
 let proxy: FaultProxy;
 let place: Installation;
@@ -16,32 +16,25 @@ let second: Daemon;
 
 /** Room for everybody to wait at once. */
 const everybody = { uri: '', sweepInterval: '1s', limits: { concurrency: 64, requestTimeout: '5m' } };
-const stories = new Map<string, Story>();
+let held: Held;
 let lies: unknown[] = [];
 
 beforeAll(async () => {
   proxy = await startFaultProxy(sharedMlflow());
   place = await install(undefined);
-  const arrived = new Set<string>();
-  for (const [point, hold] of POINTS) {
-    const story = await begin('killed', { registryRef: { name: 'everybody' } });
-    stories.set(point, story);
-    hold(proxy, story, () => arrived.add(point));
-  }
-  const files = [...stories.values()].map(({ files }) => files);
+  held = await holdEach(proxy, 'killed', { registryRef: { name: 'everybody' } });
+  const stories = [...held.stories.values()];
+  const files = stories.map(({ files }) => files);
   await place.commit(
     Object.assign({ 'registry.yaml': registry('everybody', { ...everybody, uri: proxy.url }) }, ...files),
   );
   const first = await place.start(['--workers', '64']);
-  await eventually(() => {
-    const late = POINTS.filter(([point]) => !arrived.has(point)).map(([point]) => point);
-    if (late.length > 0) throw new Error(`not there yet: ${late.join(', ')}`);
-  });
+  await held.reached();
   await first.stop('SIGKILL');
   proxy.clear();
   second = await place.start(['--workers', '64']);
-  lies = await liesDuring(second, [...stories.values()], async () => {
-    for (const { key } of stories.values()) await second.settled(key, 'UpToDate');
+  lies = await liesDuring(second, stories, async () => {
+    for (const { key } of stories) await second.settled(key, 'UpToDate');
   });
 });
 afterAll(async () => {
@@ -52,12 +45,7 @@ afterAll(async () => {
 
 describe('a promotion is completed after a restart, with each change made once, when we were killed', () => {
   it.each(POINTS)('%s', async (point) => {
-    const story = stories.get(point);
-    if (story === undefined) throw new Error('it was not told');
-    expect(await missing(story.model)).toBeUndefined();
-    expect(changesOf(proxy, story.model)).toEqual(CHANGES);
-    const owners = marksOf(proxy, story.model).filter((mark) => mark.includes('/owner/'));
-    expect(owners).toHaveLength(new Set(owners).size);
+    await expectDoneOnce(proxy, held.stories.get(point));
     expect(lies).toEqual([]);
   });
 });

@@ -1,6 +1,8 @@
 /** Every point between two calls of a promotion, and how to hold one there. */
 import { afterwards, hang, hangAfter, type FaultProxy, type Rule } from '../../support/fault-proxy.ts';
-import type { Story } from './world.ts';
+import { eventually } from '../../support/program.ts';
+import { expect } from 'vitest';
+import { begin, CHANGES, changesOf, marksOf, missing, type Story } from './world.ts';
 
 /** The writes of one promotion, in their order. */
 const WRITES: Readonly<Record<string, Rule>> = {
@@ -43,4 +45,38 @@ function telling(arrived: () => void, fault: typeof hangAfter): typeof hangAfter
     await fault(exchange);
     arrived();
   };
+}
+
+export interface Held {
+  /** The promotion that each point has of its own. */
+  readonly stories: ReadonlyMap<string, Story>;
+  /** Resolves when each is held where it should be. */
+  reached(): Promise<void>;
+}
+
+/** A promotion for each point, to be held there once it is declared. */
+export async function holdEach(proxy: FaultProxy, ...model: Parameters<typeof begin>): Promise<Held> {
+  const stories = new Map<string, Story>();
+  const arrived = new Set<string>();
+  for (const [point, hold] of POINTS) {
+    const story = await begin(...model);
+    stories.set(point, story);
+    hold(proxy, story, () => arrived.add(point));
+  }
+  const reached = (): Promise<void> =>
+    eventually(() => {
+      const late = POINTS.filter(([point]) => !arrived.has(point)).map(([point]) => point);
+      if (late.length > 0) throw new Error(`not there yet: ${late.join(', ')}`);
+    });
+  return { stories, reached };
+}
+
+/** It came to what is declared, and each change and each mark of an owner was written once. */
+export async function expectDoneOnce(proxy: FaultProxy, story: Story | undefined): Promise<Story> {
+  if (story === undefined) throw new Error('it was not told');
+  expect(await missing(story.model)).toBeUndefined();
+  expect(changesOf(proxy, story.model)).toEqual(CHANGES);
+  const owners = marksOf(proxy, story.model).filter((mark) => mark.includes('/owner/'));
+  expect(owners).toHaveLength(new Set(owners).size);
+  return story;
 }
