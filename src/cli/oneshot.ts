@@ -6,6 +6,7 @@ import type { Finding } from '../domain/finding.ts';
 import { recordsFromMarks } from '../domain/provenance.ts';
 import type { Config, Environment } from '../config.ts';
 import { Engine } from '../reconcile/engine.ts';
+import { SILENT } from '../reconcile/ports.ts';
 import { planLive, type PassInput, type PlannedPass } from '../reconcile/pass.ts';
 import type { Scrubber } from '../runtime/secrets.ts';
 import { sleep } from '../runtime/time.ts';
@@ -53,13 +54,7 @@ export async function planPaths(
     allowEmpty: true,
     uidOf: (key) => uidOf('', '', key),
     registries: directory,
-    observer: {
-      info: () => undefined,
-      warn: () => undefined,
-      event: () => undefined,
-      reconciled: () => undefined,
-      applied: () => undefined,
-    },
+    observer: SILENT,
     recall: recordsFromMarks,
     wake: () => undefined,
     onStatus: () => undefined,

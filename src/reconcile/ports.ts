@@ -115,3 +115,12 @@ export interface Observer {
   reconciled(promotion: Promotion, result: 'ready' | 'waiting' | 'stalled', seconds: number): void;
   applied(kind: Action['kind'], cause: Action['cause']): void;
 }
+
+/** For whoever wants to hear nothing of it. */
+export const SILENT: Observer = {
+  info: () => undefined,
+  warn: () => undefined,
+  event: () => undefined,
+  reconciled: () => undefined,
+  applied: () => undefined,
+};

@@ -7,7 +7,7 @@ import { isStatus } from '../../../src/api/validate.ts';
 import { toYaml } from '../../../src/api/yaml.ts';
 import type { Next } from '../../../src/domain/outcome.ts';
 import { Engine, type EngineOptions } from '../../../src/reconcile/engine.ts';
-import type { Registries } from '../../../src/reconcile/ports.ts';
+import { SILENT, type Registries } from '../../../src/reconcile/ports.ts';
 import {
   aListing,
   aManifest,
@@ -37,11 +37,9 @@ function start(registry: MemoryRegistry, rest: Partial<EngineOptions> = {}): Hom
     uidOf: (key) => `uid-of-${key}`,
     registries: only(registry),
     observer: {
-      info: () => undefined,
+      ...SILENT,
       warn: (_, message) => warnings.push(message),
       event: (_, { type }) => void (type === 'Warning' && warnings.push('event')),
-      reconciled: () => undefined,
-      applied: () => undefined,
     },
     wake: () => undefined,
     onStatus: (key) => statuses.push(key),

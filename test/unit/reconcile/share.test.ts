@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import type { ModelPromotion } from '../../../src/api/generated/types.ts';
 import { Engine } from '../../../src/reconcile/engine.ts';
+import { SILENT } from '../../../src/reconcile/ports.ts';
 import type { Share } from '../../../src/reconcile/share.ts';
 import { aListing, aManifest, aModel, aProblem, NOW, type ListingSpec } from '../../support/builders.ts';
 import { MemoryRegistry, only } from '../../support/memory-registry.ts';
@@ -34,13 +35,7 @@ class World {
       allowEmpty: true,
       uidOf: (key) => `uid-of-${key}`,
       registries: only(this.registry),
-      observer: {
-        info: () => undefined,
-        warn: () => undefined,
-        event: () => undefined,
-        reconciled: () => undefined,
-        applied: () => undefined,
-      },
+      observer: SILENT,
       share,
       wake: () => undefined,
       onStatus: (key) => {
