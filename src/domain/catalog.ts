@@ -279,9 +279,7 @@ function isAt({ uid, generation }: Promotion, own: Provenance | undefined): bool
 
 function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean): Map<string, RegistryEntry> {
   const registries = new Map<string, RegistryEntry>(doubtful ? previous.registries : []);
-  const broken = new Set(
-    listing.problems.flatMap(({ object }) => (object?.kind === 'ModelRegistry' ? [keyOf(object)] : [])),
-  );
+  const broken = brokenRegistries(listing);
   for (const { object, location } of listing.registries) {
     const key = `${object.metadata.namespace}/${object.metadata.name}`;
     const before = previous.registries.get(key);
@@ -296,6 +294,11 @@ function nextRegistries(previous: Catalog, listing: Listing, doubtful: boolean):
     if (broken.has(key)) registries.set(key, entry);
   }
   return registries;
+}
+
+/** Keys of the registries that are declared with mistakes. */
+export function brokenRegistries({ problems }: Pick<Catalog, 'problems'>): Set<string> {
+  return new Set(problems.flatMap(({ object }) => (object?.kind === 'ModelRegistry' ? [keyOf(object)] : [])));
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   advance,
   type AdvanceOptions,
   amend,
+  brokenRegistries,
   EMPTY_CATALOG,
   ownProvenance,
   remember,
@@ -155,7 +156,7 @@ export class Engine {
       this.#denied.delete(key);
     }
     this.#departures.makeWay();
-    await registries.update(catalog.registries);
+    await registries.update(catalog.registries, brokenRegistries(catalog));
     const former = this.#claims;
     this.#claims = new ClaimIndex(catalog.entries, registries);
     this.#reject(catalog);
@@ -442,8 +443,11 @@ export class Engine {
     const left = (why: string): Departure => ({ done: true, applied: [], message: `left as it is: ${why}` });
     if (promotion.suspend) return left('it was suspended');
     const resolved = this.#options.registries.resolve(promotion);
-    if (resolved.kind === 'refused')
-      return { ...left(resolved.message), lost: promotion.deletionPolicy === 'Release' };
+    if (resolved.kind === 'refused') {
+      const lost = promotion.deletionPolicy === 'Release';
+      if (lost && resolved.broken === true) return { done: false, applied: [], message: resolved.message };
+      return { ...left(resolved.message), lost };
+    }
     const input = {
       promotion,
       records: recordsOf(status),

@@ -84,8 +84,8 @@ export class WriteError extends Error {
 
 /** Finds the registry that a promotion names, if it may use it. */
 export interface Registries {
-  /** Takes over what is declared now, before anything is resolved. */
-  update(declared: ReadonlyMap<string, RegistryEntry>): Promise<void>;
+  /** Takes over what is declared now, before anything is resolved, and the keys of what is declared with mistakes. */
+  update(declared: ReadonlyMap<string, RegistryEntry>, broken: ReadonlySet<string>): Promise<void>;
   resolve(reference: RegistryReference): ResolvedRegistry;
 }
 
@@ -104,6 +104,8 @@ export type ResolvedRegistry =
       readonly kind: 'refused';
       readonly reason: 'RegistryNotFound' | 'NotAllowed';
       readonly message: string;
+      /** It is declared, with mistakes, and was never known without: it is there again once they are mended. */
+      readonly broken?: true;
     };
 
 /** What the engine tells of itself, for logs and metrics. Messages are constant; what varies stands in the fields. */

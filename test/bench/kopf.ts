@@ -1,7 +1,8 @@
 /** The peer of the operator: a small one of kopf and MlflowClient, as teams write it, at the same job. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../../src/cli/quickstart/environment.ts';
 import { installBeside, type MlflowProcess } from '../support/mlflow-server.ts';
@@ -40,25 +41,16 @@ export async function promoteWithKopf(
   const closed = once(child, 'close');
   const ended = closed.then(() => Promise.reject(new Error('kopf ended')));
   ended.catch(() => undefined);
-  const lines = createInterface({ input: child.stdout });
-  const sentAfter = async (count: number): Promise<number> => {
-    let sent = 0;
-    for (let done = 0; done < count; done += 1) {
-      const [line] = (await Promise.race([once(lines, 'line', { signal }), ended])) as [string];
-      sent = Number(/^done (\d+)$/.exec(line)?.[1]);
-    }
-    return sent;
-  };
+  const done = new Done(child.stdout);
+  const sentAfter = (count: number): Promise<number> => Promise.race([done.after(count, signal), ended]);
   const declare = (names: readonly string[]): Promise<void> =>
     cluster.applyAll(names.map((model) => ({ model, version: '4', namespace: NAMESPACE })));
   try {
-    const ready = sentAfter(1);
     await declare([first]);
-    const before = { sent: await ready, writes: await cluster.writes() };
+    const before = { sent: await sentAfter(1), writes: await cluster.writes() };
     const started = performance.now();
-    const done = sentAfter(models.length);
     await declare(models);
-    const sent = await done;
+    const sent = await sentAfter(1 + models.length);
     return {
       seconds: (performance.now() - started) / 1_000,
       memory: await peakMemory(child.pid ?? 0),
@@ -68,5 +60,26 @@ export async function promoteWithKopf(
   } finally {
     child.kill('SIGKILL');
     await closed;
+  }
+}
+
+/** Counts the lines `done N` of an operator; N is the number of requests it has sent so far. */
+class Done {
+  readonly #told = new EventEmitter();
+  #count = 0;
+  #sent = 0;
+
+  constructor(output: Readable) {
+    createInterface({ input: output }).on('line', (line) => {
+      this.#sent = Number(/^done (\d+)$/.exec(line)?.[1]);
+      this.#count += 1;
+      this.#told.emit('line');
+    });
+  }
+
+  /** Requests that were sent when so many promotions were done. */
+  async after(count: number, signal: AbortSignal): Promise<number> {
+    while (this.#count < count) await once(this.#told, 'line', { signal });
+    return this.#sent;
   }
 }

@@ -75,6 +75,8 @@ export class RegistryDirectory implements Registries {
   /** By address: two registries that lead to one server are one where writing is concerned. */
   readonly #writers = new Map<string, KeyedMutex>();
   readonly #closing = new Set<Promise<void>>();
+  /** Keys of what is declared with mistakes. */
+  #broken: ReadonlySet<string> = new Set();
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
@@ -83,7 +85,8 @@ export class RegistryDirectory implements Registries {
   }
 
   /** Takes over what is declared now. Registries whose declaration did not change keep what they know. */
-  update(declared: ReadonlyMap<string, RegistryEntry>): Promise<void> {
+  update(declared: ReadonlyMap<string, RegistryEntry>, broken: ReadonlySet<string>): Promise<void> {
+    this.#broken = broken;
     for (const [key, listed] of this.#listed) {
       if (key === OPERATOR_REGISTRY) continue;
       const entry = declared.get(key);
@@ -112,6 +115,7 @@ export class RegistryDirectory implements Registries {
 
   resolve(reference: RegistryReference): ResolvedRegistry {
     const listed = this.#find(reference.registry);
+    if (listed === undefined && this.#broken.has(reference.registry)) return refuseBroken(reference);
     if (listed === undefined) return refuse(reference, 'RegistryNotFound');
     const { entry, refusal } = listed;
     if (refusal !== undefined && reference.namespace === entry?.document.metadata.namespace)
@@ -307,6 +311,11 @@ function refuse(
       ? `registry ${registry} does not allow this namespace to manage model ${JSON.stringify(model)} (its spec.access)`
       : unknownRegistry(registry);
   return { kind: 'refused', reason, message };
+}
+
+function refuseBroken({ registry }: RegistryReference): ResolvedRegistry {
+  const message = `ModelRegistry ${registry} has mistakes; it can be used once they are mended`;
+  return { kind: 'refused', reason: 'RegistryNotFound', message, broken: true };
 }
 
 /** A registry is open to its own namespace; to others as its `access` says (as in Gateway API). */

@@ -173,8 +173,11 @@ describe('A kubeconfig', () => {
       await world.cluster.kubectl(['patch', ...LEASE, '-p', '{"spec":{"holderIdentity":"somebody"}}']);
       const { detail } = await operator.logged('work cannot be taken up again yet; it is tried again');
       expect(detail).toMatch(/kubeconfig .*the token service is away/);
+      const ready = await fetch(new URL('/readyz', operator.url));
+      expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining(String(detail))]);
       await giveCredential();
       await somethingIsPromoted();
+      expect((await fetch(new URL('/readyz', operator.url))).status).toBe(200);
       expect((await operator.stop()).code).toBe(0);
     });
 

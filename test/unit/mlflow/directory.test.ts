@@ -40,7 +40,9 @@ function directoryOf(
     observe: () => ({ requested: () => undefined }),
   });
   open.push(directory);
-  return { directory, update: (documents = declared) => directory.update(entries(documents)) };
+  const update = (documents = declared, broken: readonly string[] = []): Promise<void> =>
+    directory.update(entries(documents), new Set(broken));
+  return { directory, update };
 }
 
 function entries(documents: readonly ModelRegistry[]): Map<string, RegistryEntry> {
@@ -163,6 +165,19 @@ describe('the registries that promotions may name', () => {
     });
   });
 
+  it('include none that was never without mistakes, and say so; its last good version goes on', async () => {
+    const { directory, update } = directoryOf([declare('ml/good')]);
+    await update();
+    await update([declare('ml/good')], ['ml/good', 'ml/bad']);
+    expect(directory.resolve(ask('ml/good')).kind).toBe('found');
+    expect(directory.resolve(ask('ml/bad'))).toEqual({
+      kind: 'refused',
+      reason: 'RegistryNotFound',
+      message: 'ModelRegistry ml/bad has mistakes; it can be used once they are mended',
+      broken: true,
+    });
+  });
+
   it("include the operator's own, called default in every namespace, which wins over a declared one", async () => {
     const { directory, update } = directoryOf([declare('ml/default')], { operator: OPERATOR });
     await update();
@@ -269,7 +284,7 @@ describe('the credentials of a declared registry', () => {
       observe: () => ({ requested: () => undefined }),
     });
     open.push(directory);
-    await directory.update(entries([declare('ml/mlflow', { uri: 'http://127.0.0.1:9', ...spec })]));
+    await directory.update(entries([declare('ml/mlflow', { uri: 'http://127.0.0.1:9', ...spec })]), new Set());
     const registry = directory.list()[0]?.registry;
     expect(await registry?.sweep(AbortSignal.timeout(10_000))).toBeUndefined();
     expect(registry?.health.failure).toMatchObject({

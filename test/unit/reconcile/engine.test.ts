@@ -747,6 +747,28 @@ describe('a promotion that leaves', () => {
     );
   });
 
+  it('whose registry has mistakes since before a restart is released once they are mended', async () => {
+    const { registry, home } = await promoted();
+    let isBroken = true;
+    const found = only(registry);
+    const next = start(registry, {
+      registries: {
+        ...found,
+        resolve: (reference) =>
+          isBroken
+            ? { kind: 'refused', reason: 'RegistryNotFound', message: 'it has mistakes', broken: true }
+            : found.resolve(reference),
+      },
+    });
+    next.engine.restore(remembered(home.engine));
+    await accept(next, files(other));
+    expect(await next.engine.handle('ml/churn', live)).toEqual({ kind: 'Retry' });
+    expect(next.warnings).toContain('a removed promotion cannot be released yet; it is tried again');
+    isBroken = false;
+    await settle(next.engine, 'ml/churn');
+    expect(registry.get().versions.get('4')?.stage).toBe('Archived');
+  });
+
   it('whose release is refused is given up where somebody waits for it, and else tried for ever', async () => {
     for (const [releasePatience, tries] of [
       [2_000, 3],
