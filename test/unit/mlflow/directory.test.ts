@@ -284,7 +284,10 @@ describe('the credentials of a declared registry', () => {
       observe: () => ({ requested: () => undefined }),
     });
     open.push(directory);
-    await directory.update(entries([declare('ml/mlflow', { uri: 'http://127.0.0.1:9', ...spec })]), new Set());
+    await directory.update(
+      entries([declare('ml/mlflow', { uri: 'http://127.0.0.1:9', ...spec })]),
+      new Set(),
+    );
     const registry = directory.list()[0]?.registry;
     expect(await registry?.sweep(AbortSignal.timeout(10_000))).toBeUndefined();
     expect(registry?.health.failure).toMatchObject({
