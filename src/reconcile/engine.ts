@@ -286,14 +286,18 @@ export class Engine {
 
   /** The object with the status that we gave it, as it is shown and kept; undefined when nothing is known of the key. */
   document(key: string): ModelPromotion | RejectedDocument | undefined {
-    const entry = this.#catalog.entries.get(key);
-    if (entry !== undefined) return withStatus(entry, this.#statuses.written(key));
-    const leaving = this.#departures.rememberedAs(key);
-    if (leaving !== undefined) {
-      const isOurs = this.#share.isOurs(leaving.entry.promotion);
-      return withStatus(leaving.entry, isOurs ? leaving.status : undefined);
-    }
+    const entry = this.#catalog.entries.get(key) ?? this.#departures.rememberedAs(key)?.entry;
+    if (entry !== undefined) return withStatus(entry, this.statusOf(key));
     return this.#statuses.isForeign(key) ? undefined : this.#rejected.get(key);
+  }
+
+  /** The status in `document`. */
+  statusOf(key: string): ModelPromotionStatus | undefined {
+    if (this.#catalog.entries.has(key)) return this.#statuses.written(key);
+    const leaving = this.#departures.rememberedAs(key);
+    if (leaving !== undefined)
+      return this.#share.isOurs(leaving.entry.promotion) ? leaving.status : undefined;
+    return this.#statuses.isForeign(key) ? undefined : this.#rejected.get(key)?.status;
   }
 
   /** Every key of ours that `document` has something to say of. */

@@ -255,7 +255,7 @@ async function promoteMany(cluster: BenchCluster, all: readonly string[], names:
   const done = actions(await daemon.metrics());
   const started = performance.now();
   await cluster.applyAll(names.map((model) => ({ model, version: '4' })));
-  const end = await daemon.until((metrics) => actions(metrics) - done >= names.length, 100);
+  const end = await daemon.until((metrics) => actions(metrics) - done >= names.length);
   await quiet(daemon);
   const after = (await daemon.metrics()).requests();
   const spent = new Map([...after].map(([call, total]) => [call, total - (before.requests.get(call) ?? 0)]));

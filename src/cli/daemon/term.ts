@@ -257,7 +257,7 @@ function routes({ missing: missingNow, metrics, page }: Shown): Routes {
 function countByReadiness(engine: Engine): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const key of engine.keys()) {
-    const ready = engine.document(key)?.status?.summary?.ready ?? 'Unknown';
+    const ready = engine.statusOf(key)?.summary?.ready ?? 'Unknown';
     counts.set(ready, (counts.get(ready) ?? 0) + 1);
   }
   return counts;
