@@ -91,7 +91,8 @@ function lengths({
 }: Schema): string[] {
   if (type === 'string' && maxLength !== undefined)
     return [`${minLength ? `${minLength} to` : 'At most'} ${maxLength} characters.`];
-  if (minimum !== undefined) return [`${minimum} to ${maximum}.`];
+  if (minimum !== undefined)
+    return [maximum === undefined ? `At least ${minimum}.` : `${minimum} to ${maximum}.`];
   if (maxItems !== undefined) return [`At most ${maxItems} entries.`];
   if (maxProperties !== undefined && maxProperties !== minProperties)
     return [`At most ${maxProperties} entries.`];

@@ -5,6 +5,11 @@ const words: Readonly<Record<string, string>> = {
   '^[\\p{L}\\p{N}_-]+$': 'an alias: letters, digits, "_" and "-"',
   '^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$': 'an alias that MLflow reserves: "latest", or "v" and digits',
   '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$': 'a duration such as 30s, 5m or 1h30m',
+  '^[a-zA-Z0-9][\\w-]*$': 'a run id: letters, digits, "_" and "-"',
+  '^(runs:/[a-zA-Z0-9][\\w-]*/[^/\\s].*|models:/m-[\\w-]+)$':
+    'a source such as runs:/<run id>/model or models:/m-<model id>',
+  '^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?([Zz]|[+-]\\d{2}:\\d{2})$':
+    'a time such as 2026-12-31T00:00:00Z',
   '^https?://[^\\s@?#]+$': 'an http or https URL without user name, password, query and fragment',
   '^[a-z0-9]+(-[a-z0-9]+)*$': 'a workspace name: lower-case letters and digits, in parts joined by "-"',
   '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$':

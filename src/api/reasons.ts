@@ -22,6 +22,7 @@ export const REASONS = {
   ModelNotFound: 'stalled',
   VersionNotFound: 'stalled',
   VersionFailed: 'stalled',
+  SourceNotFound: 'stalled',
   IsPrompt: 'stalled',
   AccessDenied: 'stalled',
   RegistryRefused: 'stalled',

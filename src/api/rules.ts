@@ -5,6 +5,7 @@
  */
 import { isWithinBounds, longestDuration, parseDuration, shortestDuration } from './duration.ts';
 import { isFields, type Fields } from './fields.ts';
+import { FilterError, parseFilter } from './filter.ts';
 import type { Finding } from './finding.ts';
 import type { Path } from './path.ts';
 import { quote } from './quote.ts';
@@ -23,6 +24,10 @@ const rules: Readonly<Record<Kind, readonly Rule[]>> = {
     stageSelectsFromNoDeclaredStage,
     targetsSelectInNoCircle,
     tagKeysAreAccepted,
+    filtersCanBeRead,
+    boundsLeaveRoom,
+    pinsStandBesideARule,
+    eachHoldFor,
     duration('interval'),
   ],
   ModelRegistry: [
@@ -244,12 +249,87 @@ const reservedTagKey = /^(?:modelpromotion\.dev\/|mlflow\.prompt\.)/;
 const longestTagKey = 250;
 
 function tagKeysAreAccepted(spec: Fields): Finding[] {
-  return targetsOf(spec, 'stages').flatMap(({ fields, path }) =>
-    Object.keys(fieldsOf(fields['tags']) ?? {}).flatMap((key): Finding[] => {
-      const message = refusalOfTagKey(key);
-      return message === undefined ? [] : [{ path: [...path, 'tags', key], at: 'key', message }];
+  const registered = ['register', 'tags'];
+  const created = ['register', 'createModel', 'tags'];
+  return [
+    ...targetsOf(spec, 'stages').flatMap(({ fields, path }) =>
+      refusedTags(fields['tags'], [...path, 'tags']),
+    ),
+    ...[registered, created].flatMap((path) => refusedTags(valueAt(spec, path), ['spec', ...path])),
+  ];
+}
+
+function refusedTags(tags: unknown, path: Path): Finding[] {
+  return Object.keys(fieldsOf(tags) ?? {}).flatMap((key): Finding[] => {
+    const message = refusalOfTagKey(key);
+    return message === undefined ? [] : [{ path: [...path, key], at: 'key', message }];
+  });
+}
+
+/** The rules that select, of all targets, with their place. */
+function selectorsOf(spec: Fields): { path: Path; fields: Fields }[] {
+  return allTargets(spec).flatMap(({ path, fields }) =>
+    ['latest', 'best'].flatMap((rule) => {
+      const selector = fieldsOf(valueAt(fields, ['versionFrom', rule]));
+      return selector === undefined ? [] : [{ path: [...path, 'versionFrom', rule], fields: selector }];
     }),
   );
+}
+
+function filtersCanBeRead(spec: Fields): Finding[] {
+  return selectorsOf(spec).flatMap(({ path, fields }): Finding[] => {
+    const message = refusalOfFilter(fields['filter']);
+    return message === undefined ? [] : [{ path: [...path, 'filter'], message }];
+  });
+}
+
+function refusalOfFilter(filter: unknown): string | undefined {
+  if (typeof filter !== 'string' || filter === '') return undefined;
+  try {
+    parseFilter(filter);
+    return undefined;
+  } catch (error) {
+    if (error instanceof FilterError) return error.message;
+    throw error;
+  }
+}
+
+function boundsLeaveRoom(spec: Fields): Finding[] {
+  return selectorsOf(spec).flatMap(({ path, fields: { min, max } }): Finding[] =>
+    typeof min === 'number' && typeof max === 'number' && min > max
+      ? [{ path: [...path, 'min'], message: 'min is above max, so that no version would be considered' }]
+      : [],
+  );
+}
+
+function eachHoldFor(spec: Fields): Finding[] {
+  return selectorsOf(spec).flatMap(({ path, fields }) =>
+    refusedDuration(fields['holdFor'], [...path, 'holdFor']),
+  );
+}
+
+function pinsStandBesideARule(spec: Fields): Finding[] {
+  return allTargets(spec).flatMap(({ fields, path }): Finding[] => {
+    const pin = fieldsOf(fields['pin']);
+    if (pin === undefined) return [];
+    const { until } = pin;
+    const isTime =
+      typeof until !== 'string' || !/^\d{4}-\d{2}-\d{2}[Tt]/.test(until) || !Number.isNaN(Date.parse(until));
+    return [
+      ...(Object.hasOwn(fields, 'versionFrom')
+        ? []
+        : [
+            {
+              path: [...path, 'pin'],
+              at: 'key' as const,
+              message: 'a pin stands beside versionFrom; without a rule, version says it all',
+            },
+          ]),
+      ...(isTime
+        ? []
+        : [{ path: [...path, 'pin', 'until'], message: `${quote(until)} is no time that there is` }]),
+    ];
+  });
 }
 
 function refusalOfTagKey(key: string): string | undefined {
@@ -286,16 +366,13 @@ function webhookHasASecretOfItsOwn(spec: Fields): Finding[] {
 
 /** The rule that the duration at this path below the spec is neither too short nor too long. */
 function duration(...path: readonly string[]): Rule {
-  return (spec) => {
-    const text = valueAt(spec, path);
-    if (typeof text !== 'string' || isAcceptable(text)) return [];
-    return [
-      {
-        path: ['spec', ...path],
-        message: `${quote(text)} is not between ${shortestDuration} and ${longestDuration} (24 days)`,
-      },
-    ];
-  };
+  return (spec) => refusedDuration(valueAt(spec, path), ['spec', ...path]);
+}
+
+function refusedDuration(text: unknown, path: Path): Finding[] {
+  if (typeof text !== 'string' || isAcceptable(text)) return [];
+  const message = `${quote(text)} is not between ${shortestDuration} and ${longestDuration} (24 days)`;
+  return [{ path, message }];
 }
 
 function isAcceptable(text: string): boolean {

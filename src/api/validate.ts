@@ -144,6 +144,7 @@ const typesInWords: Readonly<Record<string, string>> = {
   array: 'a list',
   string: 'a string',
   integer: 'a whole number',
+  number: 'a number',
   boolean: 'true or false',
 };
 
@@ -168,7 +169,8 @@ function isNot(shown: string, pattern: string): string {
 function nameOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (isFields(value)) return 'a map of fields';
-  return typeof value === 'string' ? quote(value) : clip(JSON.stringify(value) ?? '');
+  if (typeof value === 'string') return quote(value);
+  return clip(typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? ''));
 }
 
 /** The value may be of any kind: the schema says both that it is no string and that it is none of these. */
@@ -179,13 +181,16 @@ function notOneOf(value: unknown, allowed: readonly string[]): string {
 
 function outOfRange({ data, parentSchema = {} }: ErrorObject): string {
   const { minimum, maximum } = parentSchema;
-  return `must be between ${minimum} and ${maximum}, not ${clip(String(data))}`;
+  const bounds = maximum === undefined ? `at least ${minimum}` : `between ${minimum} and ${maximum}`;
+  return `must be ${bounds}, not ${clip(String(data))}`;
 }
 
 function wrongCount({ keyword, data, params, parentSchema = {} }: ErrorObject): string {
   const { minProperties, maxProperties, properties } = parentSchema;
   if (minProperties === 1 && maxProperties === 1)
-    return `give exactly one selector: ${Object.keys(properties).join(' or ')}`;
+    return `give exactly one selector: ${Object.keys(properties)
+      .join(', ')
+      .replace(/, ([^,]+)$/, ' or $1')}`;
   if (keyword.startsWith('min')) return 'must not be empty';
   const count = Array.isArray(data) ? data.length : Object.keys(isFields(data) ? data : {}).length;
   return `has ${count} entries; at most ${params['limit']} are allowed`;

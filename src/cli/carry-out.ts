@@ -1,12 +1,13 @@
 /** Carries out plans that were shown: one promotion of a model after the other, several models at once. */
 import { OPTIONS } from '../config.ts';
 import type { Action } from '../domain/action.ts';
-import { settlingOrder } from '../domain/desired.ts';
+import { settlingOrder, type Promotion } from '../domain/desired.ts';
 import type { Model } from '../domain/observed.ts';
 import type { Obstacle, Plan } from '../domain/plan.ts';
 import { leadsToTheSame, remainder } from '../domain/shown.ts';
 import {
   applyPlan,
+  modelIn,
   planLive,
   type Approved,
   type PassInput,
@@ -108,9 +109,10 @@ async function applyOne(
 ): Promise<Obstacle | undefined> {
   const { promotion } = input;
   const options = progress.passOptions(signal);
-  let shown: Shown = { ...shownBy(pass), changed };
-  // A target that follows another is planned once that one is up to date, so there may be several rounds.
-  for (let round = 0; round <= promotion.targets.length; round += 1) {
+  let shown: Shown = { ...shownBy(pass, promotion), changed };
+  // A target that follows another is planned once that one is up to date, and one that takes what is registered first
+  // once that has its number, so there may be several rounds.
+  for (let round = 0; round <= 2 * promotion.targets.length; round += 1) {
     const result = await input.registry.exclusive(promotion.model, () =>
       applyRound(input, shown, options, signal),
     );
@@ -139,10 +141,10 @@ interface Shown {
   readonly changed: boolean;
 }
 
-function shownBy({ plan, observed }: PlannedPass): Omit<Shown, 'changed'> {
+function shownBy({ plan, observed }: PlannedPass, promotion: Promotion): Omit<Shown, 'changed'> {
   return {
     actions: plan.kind === 'Apply' ? plan.actions : [],
-    model: observed.kind === 'known' ? observed.value : undefined,
+    model: observed.kind === 'unknown' ? undefined : modelIn(observed, promotion),
   };
 }
 
@@ -153,17 +155,12 @@ async function applyRound(
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Round> {
-  const { observed, plan, digest = '' } = await planLive(input, Date.now(), signal);
-  if (observed.kind !== 'known') {
-    const failed = observed.kind === 'unknown' ? observed : undefined;
-    return {
-      obstacle: {
-        reason: failed?.reason ?? 'ModelNotFound',
-        message: failed?.message ?? 'the model is gone',
-      },
-    };
-  }
-  const left = stillShown(shown, plan, observed.value);
+  const { observed, evidence, plan, digest = '' } = await planLive(input, Date.now(), signal);
+  if (observed.kind === 'unknown') return { obstacle: observed };
+  if (observed.kind === 'absent' && plan.kind !== 'Apply')
+    return { obstacle: { reason: 'ModelNotFound', message: 'the model is gone' } };
+  const model = modelIn(observed, input.promotion);
+  const left = stillShown(shown, plan, model);
   if (left === undefined) {
     return {
       obstacle: {
@@ -172,14 +169,14 @@ async function applyRound(
       },
     };
   }
-  const approved: Approved = { actions: left, model: observed.value, digest };
+  const approved: Approved = { actions: left, model, evidence, digest };
   const finding = await applyPlan(input, approved, options, signal);
   if (finding.kind !== 'Planned')
     return { obstacle: { reason: 'RegistryRefused', message: 'no plan could be made' } };
   return {
     failure: finding.attempt?.failure,
     plan: finding.plan,
-    model: observed.value,
+    model,
   };
 }
 

@@ -43,6 +43,8 @@ export interface TargetReport {
   readonly reason: string;
   readonly from: string;
   readonly message: string;
+  /** What a rule had to choose from. */
+  readonly evidence: readonly string[];
 }
 
 export interface ActionReport {
@@ -105,6 +107,7 @@ function reportPromotion(planned: Planned): PromotionReport {
     reason: decision.reason,
     from: decision.candidateFrom,
     message: decision.message,
+    evidence: decision.evidence ?? [],
   }));
   switch (plan.kind) {
     case 'UpToDate':

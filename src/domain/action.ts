@@ -5,6 +5,7 @@
  */
 import { quote as quoteText } from '../api/quote.ts';
 import { describeTarget, type TargetId } from './desired.ts';
+import { isRegisteredFrom, REGISTERED_FROM, type ResolvedSource } from './evidence.ts';
 import { holders, type Model, type Stage, type Version } from './observed.ts';
 
 /** Promotion: the wish moved. Drift: the registry moved. Release: the promotion was removed. */
@@ -53,7 +54,45 @@ export interface SetDescription extends Common {
   readonly expect: { readonly description: string };
 }
 
-export type Action = Transition | SetAlias | DeleteAlias | SetTag | SetDescription;
+/** Makes the registered model. What it is made with is not looked at again. */
+export interface CreateModel extends Common {
+  readonly kind: 'CreateModel';
+  readonly description: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Makes a version, whose number the registry gives. */
+export interface Register extends Common {
+  readonly kind: 'Register';
+  /** As it is declared. */
+  readonly from: string;
+  readonly source: string;
+  readonly runId: string;
+  readonly modelId: string | undefined;
+  readonly description: string;
+  /** With one of ours that says where the version came from. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export type Action = Transition | SetAlias | DeleteAlias | SetTag | SetDescription | CreateModel | Register;
+
+export function registerAction(
+  target: TargetId,
+  { declared, source, runId, modelId }: Omit<ResolvedSource, 'names'>,
+  { description, tags }: { readonly description: string; readonly tags: ReadonlyMap<string, string> },
+): Register {
+  return {
+    kind: 'Register',
+    target,
+    cause: 'Promotion',
+    from: declared,
+    source,
+    runId,
+    modelId,
+    description,
+    tags: { ...Object.fromEntries(tags), [REGISTERED_FROM]: declared },
+  };
+}
 
 /** Whether the model already is what the action would make it. */
 export function isDone(model: Model, action: Action): boolean {
@@ -70,6 +109,10 @@ export function isDone(model: Model, action: Action): boolean {
       return model.versions.get(action.version)?.tags.get(action.key) === action.value;
     case 'SetDescription':
       return model.versions.get(action.version)?.description === action.description;
+    case 'CreateModel':
+      return model.isMissing !== true;
+    case 'Register':
+      return isRegistered(model, action);
     default:
       return action satisfies never;
   }
@@ -105,6 +148,9 @@ export function expectationBroken(model: Model, action: Action): string | undefi
         action.expect.description,
         model.versions.get(action.version)?.description,
       );
+    case 'CreateModel':
+    case 'Register':
+      return undefined;
     default:
       return action satisfies never;
   }
@@ -140,6 +186,12 @@ export function simulate(model: Model, action: Action): Model {
         ...version,
         description: action.description,
       }));
+    case 'CreateModel': {
+      const { isMissing: _isMissing, ...there } = model;
+      return { ...there, tags: new Map(Object.entries(action.tags)) };
+    }
+    case 'Register':
+      return { ...model, versions: new Map(model.versions).set(UNNUMBERED, registered(action)) };
     default:
       return action satisfies never;
   }
@@ -164,6 +216,10 @@ export function describeAction(action: Action): string {
       return action.expect.description === ''
         ? `describe version ${action.version} as ${quote(action.description)}`
         : `change the description of version ${action.version} from ${quote(action.expect.description)} to ${quote(action.description)}`;
+    case 'CreateModel':
+      return 'create the registered model';
+    case 'Register':
+      return `register a version from ${action.from}`;
     default:
       return action satisfies never;
   }
@@ -182,10 +238,33 @@ export function movement(action: Action): { from: string | undefined; to: string
       return { from: action.expect.version, to: undefined };
     case 'SetTag':
     case 'SetDescription':
+    case 'CreateModel':
+    case 'Register':
       return undefined;
     default:
       return action satisfies never;
   }
+}
+
+/** Stands for the number that the registry will give. */
+const UNNUMBERED = '0';
+
+function registered({ description, source, runId, tags }: Register): Version {
+  return {
+    version: UNNUMBERED,
+    creationTimestamp: 0,
+    stage: 'None',
+    status: 'PENDING_REGISTRATION',
+    statusMessage: '',
+    description,
+    source,
+    runId,
+    tags: new Map(Object.entries(tags)),
+  };
+}
+
+function isRegistered({ versions }: Model, { from }: Register): boolean {
+  return [...versions.values()].some((version) => isRegisteredFrom(version, from));
 }
 
 function describeTransition({ version, to, archiveExisting, expect, target }: Transition): string {

@@ -3,7 +3,7 @@
  * that holds it on record wins, then the one whom the registry lets in, then the older. Claims that lose stay claims,
  * so nothing ever flaps.
  */
-import { describeTarget, type Promotion, type Target, type TargetId } from './desired.ts';
+import { describeTarget, isRule, type Promotion, type Target, type TargetId } from './desired.ts';
 import type { Model } from './observed.ts';
 import type { Records } from './record.ts';
 import { isHeldBy, selectCandidate } from './select.ts';
@@ -57,7 +57,9 @@ export function wantedVersions(
 ): ReadonlyMap<string, string> {
   const strength: Strength = (version, target, records) => claimStrength(version, target, records, model);
   const wanted = new Map<string, string>();
-  const wishes = claimants.flatMap(({ promotion }) => promotion.targets.flatMap((one) => wishOf(one, model)));
+  const wishes = claimants.flatMap(({ promotion, records }) =>
+    promotion.targets.flatMap((one) => wishOf(one, model, records)),
+  );
   for (const version of new Set(wishes)) {
     const winner = strongest(version, claimants, strength);
     if (winner === undefined || winner.promotion.key === key) continue;
@@ -82,14 +84,15 @@ const pinStrength: Strength = (version, target, records) => {
 
 function claimStrength(version: string, target: Target, records: Records, model: Model): 0 | 1 | 2 {
   if (target.kind !== 'stage' || target.want.kind === 'pinned') return pinStrength(version, target, records);
-  if (!wishOf(target, model).includes(version)) return 0;
+  if (!wishOf(target, model, records).includes(version)) return 0;
   if (records.get(target.id)?.version === version) return 2;
   return isHeldBy(target.id, { version }, model) ? 1 : 0;
 }
 
-/** What a stage asks for, were it only for what the registry holds now. */
-function wishOf(target: Target, model: Model): string[] {
+/** What a stage asks for, were it only for what the registry holds now; of a rule, what it came to last. */
+function wishOf(target: Target, model: Model, records: Records): string[] {
   if (target.kind !== 'stage' || target.want.kind === 'pinned') return pinnedVersion(target);
+  if (isRule(target.want)) return [records.get(target.id)?.version ?? []].flat();
   const selected = selectCandidate(target.want, model);
   return selected.kind === 'found' ? [selected.version.version] : [];
 }

@@ -66,7 +66,7 @@ function wasApplied(target: Target, previous: ModelPromotionStatus | undefined):
   // What it follows may hold nothing, and that is as it should be.
   if (record === undefined)
     return (
-      target.want.kind === 'follows' && previous?.targets?.some((one) => one.target === target.id) === true
+      target.want.kind !== 'pinned' && previous?.targets?.some((one) => one.target === target.id) === true
     );
   if (target.want.kind === 'pinned' && record.version !== target.want.version) return false;
   return (

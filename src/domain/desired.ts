@@ -5,22 +5,52 @@
  * - **candidate**: the version a target asks for.
  * - **incumbent**: the version that holds the target now.
  */
-import type { ModelPromotion } from '../api/generated/types.ts';
+import type { BestRule, ModelPromotion, Pin as PinSpec, VersionFrom } from '../api/generated/types.ts';
 import { parseDuration } from '../api/duration.ts';
+import { parseFilter, type Filter } from '../api/filter.ts';
 import type { DeclarableStage } from './observed.ts';
 
 export type TargetId = `stage/${DeclarableStage}` | `alias/${string}`;
 
-/** A pinned version, or whatever holds another stage or alias of the same model. */
+/** A pinned version, whatever holds another stage or alias of the same model, or what a rule selects. */
 export type Want =
   | { readonly kind: 'pinned'; readonly version: string }
-  | { readonly kind: 'follows'; readonly source: TargetId };
+  | { readonly kind: 'follows'; readonly source: TargetId }
+  | Rule;
+
+/** Selects a version by more than the model alone can tell, or by what its versions have in common. */
+export type Rule =
+  | { readonly kind: 'run'; readonly runId: string }
+  | { readonly kind: 'source'; readonly source: string }
+  | { readonly kind: 'latest'; readonly filter: Filter }
+  | Best;
+
+export interface Best {
+  readonly kind: 'best';
+  readonly metric: string;
+  readonly goal: 'maximize' | 'minimize';
+  readonly min: number;
+  readonly max: number;
+  readonly filter: Filter;
+  readonly minImprovement: number;
+  /** Milliseconds. */
+  readonly holdFor: number;
+}
+
+/** A version that holds a target for a while, whatever the rule would select. */
+export interface Pin {
+  readonly version: string;
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
 
 export interface StageTarget {
   readonly kind: 'stage';
   readonly id: TargetId;
   readonly stage: DeclarableStage;
   readonly want: Want;
+  readonly pin: Pin | undefined;
   readonly archiveExisting: boolean;
   readonly description: string | undefined;
   readonly tags: ReadonlyMap<string, string>;
@@ -31,6 +61,7 @@ export interface AliasTarget {
   readonly id: TargetId;
   readonly alias: string;
   readonly want: Want;
+  readonly pin: Pin | undefined;
 }
 
 export type Target = StageTarget | AliasTarget;
@@ -48,6 +79,14 @@ export interface Promotion {
   readonly registry: string;
   readonly model: string;
   readonly targets: readonly Target[];
+  /** What a version gets that is registered from a source. */
+  readonly register: {
+    readonly description: string;
+    readonly tags: ReadonlyMap<string, string>;
+    /** Undefined where a model that is not there is not made. */
+    readonly createModel:
+      { readonly description: string; readonly tags: ReadonlyMap<string, string> } | undefined;
+  };
   readonly drift: 'Revert' | 'Report';
   readonly deletionPolicy: 'Orphan' | 'Release';
   /** Milliseconds. */
@@ -79,6 +118,7 @@ export function toPromotion(object: ModelPromotion, provenance: Provenance): Pro
         id: `stage/${stage.name}`,
         stage: stage.name,
         want: toWant(stage),
+        pin: toPin(stage.pin),
         archiveExisting: stage.archiveExisting,
         description: stage.description,
         tags: new Map(Object.entries(stage.tags ?? {})),
@@ -88,8 +128,10 @@ export function toPromotion(object: ModelPromotion, provenance: Provenance): Pro
         id: `alias/${alias.name}`,
         alias: alias.name,
         want: toWant(alias),
+        pin: toPin(alias.pin),
       })),
     ],
+    register: toRegister(spec.register),
     drift: spec.drift,
     deletionPolicy: spec.deletionPolicy,
     interval: parseDuration(spec.interval),
@@ -114,18 +156,86 @@ export function asksForLook({ reconcileAt }: Promotion, handled: string | undefi
 
 interface WantSpec {
   readonly version?: string;
-  readonly versionFrom?: { readonly stage?: DeclarableStage; readonly alias?: string };
+  readonly versionFrom?: VersionFrom;
 }
 
-function toWant({ version, versionFrom }: WantSpec): Want {
+function toWant({ version, versionFrom = {} }: WantSpec): Want {
   if (version !== undefined) return { kind: 'pinned', version };
-  if (versionFrom?.stage !== undefined) return { kind: 'follows', source: `stage/${versionFrom.stage}` };
-  return { kind: 'follows', source: `alias/${versionFrom?.alias ?? ''}` };
+  const { stage, alias = '', runId, source, latest, best } = versionFrom;
+  if (stage !== undefined) return { kind: 'follows', source: `stage/${stage}` };
+  if (runId !== undefined) return { kind: 'run', runId };
+  if (source !== undefined) return { kind: 'source', source };
+  if (latest !== undefined) return { kind: 'latest', filter: toFilter(latest.filter) };
+  return best === undefined ? { kind: 'follows', source: `alias/${alias}` } : toBest(best);
 }
 
-/** Where a candidate comes from, for people: `pinned` or the target it follows. */
+function toBest({
+  metric,
+  goal,
+  min = -Infinity,
+  max = Infinity,
+  filter,
+  minImprovement,
+  holdFor,
+}: BestRule): Best {
+  return {
+    kind: 'best',
+    metric,
+    goal,
+    min,
+    max,
+    filter: toFilter(filter),
+    minImprovement,
+    holdFor: holdFor === undefined ? 0 : parseDuration(holdFor),
+  };
+}
+
+function toFilter(filter: string | undefined): Filter {
+  return filter === undefined ? [] : parseFilter(filter);
+}
+
+function toPin(pin: PinSpec | undefined): Pin | undefined {
+  return pin && { version: pin.version, reason: pin.reason, until: Date.parse(pin.until) };
+}
+
+function toRegister({
+  description = '',
+  tags = {},
+  createModel,
+}: ModelPromotion['spec']['register'] = {}): Promotion['register'] {
+  return {
+    description,
+    tags: new Map(Object.entries(tags)),
+    createModel: createModel && {
+      description: createModel.description ?? '',
+      tags: new Map(Object.entries(createModel.tags ?? {})),
+    },
+  };
+}
+
+/** Whether more is needed than the model to tell which version is wanted. */
+export function isRule(want: Want): want is Rule {
+  return want.kind !== 'pinned' && want.kind !== 'follows';
+}
+
+/** Where a candidate comes from, for people: `pinned`, the target it follows, or the rule. */
 export function describeWant(want: Want): string {
-  return want.kind === 'pinned' ? 'pinned' : want.source;
+  switch (want.kind) {
+    case 'pinned':
+      return 'pinned';
+    case 'follows':
+      return want.source;
+    case 'run':
+      return `run ${want.runId}`;
+    case 'source':
+      return want.source;
+    case 'latest':
+      return 'latest';
+    case 'best':
+      return `best ${want.metric} (${want.goal})`;
+    default:
+      return want satisfies never;
+  }
 }
 
 /** `stage/Production` reads "Production", `alias/champion` reads "@champion". */

@@ -102,6 +102,10 @@ export function thingOf(action: Action): string {
       return `tag ${action.key}`;
     case 'SetDescription':
       return 'description';
+    case 'CreateModel':
+      return 'model';
+    case 'Register':
+      return 'version';
     default:
       return action satisfies never;
   }

@@ -106,6 +106,7 @@ function decide(
     claimedVersions: claimsBeside(promotion.key, kept, claimants, model),
     elsewhere: new Set<string>(),
     fights: new Map(),
+    choices: new Map(),
   };
   const plan = planPromotion({ ...promotion, suspend: false }, { kind: 'known', value: model }, context);
   return plan.kind === 'Suspended' ? undefined : plan.decisions.find(({ target }) => target === stage);

@@ -39,6 +39,8 @@ export interface Model {
   /** Alias to version; the version may not exist (a dangling alias). */
   readonly aliases: ReadonlyMap<string, string>;
   readonly versions: ReadonlyMap<string, Version>;
+  /** It is not there, and is about to be made. */
+  readonly isMissing?: true;
 }
 
 export type VersionIdentity = Pick<Version, 'version' | 'creationTimestamp' | 'source' | 'runId'>;

@@ -4,10 +4,10 @@
  */
 import { severity } from '../api/reasons.ts';
 import type { HistoryEntry, ModelPromotionStatus, TargetStatus } from '../api/generated/types.ts';
-import { describeAction } from './action.ts';
+import { describeAction, type Action } from './action.ts';
 import { conditionsOf, judge, type Ready } from './conditions.ts';
 import { describeTarget, type Target } from './desired.ts';
-import { attemptOf, optional, type Attempt, type Pass } from './finding.ts';
+import { attemptOf, decisionsOf, optional, type Attempt, type Pass } from './finding.ts';
 import { REST } from './flapping.ts';
 import { newHistory } from './history.ts';
 import { asSwept, targetsOf } from './target-status.ts';
@@ -114,7 +114,7 @@ function eventsOf(pass: Pass, ready: Ready): Event[] {
   const { promotion, previous } = pass;
   const applied = (attemptOf(pass)?.applied ?? []).map((action): Event => ({
     type: 'Normal',
-    reason: action.cause === 'Drift' ? 'DriftReverted' : action.cause === 'Release' ? 'Released' : 'Promoted',
+    reason: eventFor(action),
     message: describeAction(action),
   }));
   const dropped = (previous?.targets ?? [])
@@ -136,6 +136,12 @@ function eventsOf(pass: Pass, ready: Ready): Event[] {
   return [...applied, ...dropped, ...verdict];
 }
 
+function eventFor({ kind, cause }: Action): string {
+  if (kind === 'Register') return 'Registered';
+  if (kind === 'CreateModel') return 'ModelCreated';
+  return cause === 'Drift' ? 'DriftReverted' : cause === 'Release' ? 'Released' : 'Promoted';
+}
+
 /** Other words for the same are no event: a message may name what changes all the time. */
 function hasTurned({ promotion, previous }: Pass, { status, reason }: Ready): boolean {
   const before = previous?.conditions?.find((condition) => condition.type === 'Ready');
@@ -147,8 +153,14 @@ function hasTurned({ promotion, previous }: Pass, { status, reason }: Ready): bo
 }
 
 function nextOf(pass: Pass, ready: Ready): Next {
-  const { interval } = pass.promotion;
   if (ready.reason === 'Suspended') return { kind: 'OnChange' };
+  const next = nextLook(pass, ready);
+  const turns = decisionsOf(pass).flatMap(({ until }) => (until === undefined ? [] : [until - pass.now]));
+  return next.kind === 'After' ? { kind: 'After', ms: Math.max(0, Math.min(next.ms, ...turns)) } : next;
+}
+
+function nextLook(pass: Pass, ready: Ready): Next {
+  const { interval } = pass.promotion;
   const attempt = attemptOf(pass);
   if (attempt?.failure !== undefined) {
     return severity(ready.reason) === 'stalled' ? { kind: 'After', ms: interval } : { kind: 'Retry' };
@@ -160,9 +172,10 @@ function nextOf(pass: Pass, ready: Ready): Next {
   return { kind: 'After', ms: Math.min(interval, WAITING) };
 }
 
-/** What is left to do concerns only targets that the attempt did not touch: they waited for it. */
+/** What is left to do concerns only targets that the attempt did not touch, or what was registered: they waited for it. */
 function reachedOthers({ applied }: Attempt, { finding }: Pass): boolean {
   if (finding.kind !== 'Planned' || finding.plan.kind !== 'Apply') return false;
+  if (applied.some(({ kind }) => kind === 'Register')) return true;
   const touched = new Set(applied.map((action) => action.target));
   return touched.size > 0 && finding.plan.actions.every((action) => !touched.has(action.target));
 }

@@ -3,7 +3,8 @@
  * the status reports it. Values in, values out.
  */
 import { severity, type Reason } from '../api/reasons.ts';
-import { simulate, type Action } from './action.ts';
+import { type CreateModel, isDone, registerAction, simulate, type Action } from './action.ts';
+import type { Choices } from './choose.ts';
 import { contestFor } from './contest.ts';
 import {
   describeTarget,
@@ -14,11 +15,14 @@ import {
   type TargetId,
   type Want,
 } from './desired.ts';
+import type { ResolvedSource } from './evidence.ts';
+import { optional } from './finding.ts';
 import { isPrompt, type Fact, type Model, type Version } from './observed.ts';
 import { aliasDifferences, stageDifferences } from './differences.ts';
 import { REST, thingOf, type Fights } from './flapping.ts';
 import { foreignOwner } from './provenance.ts';
 import { recordOf, type Records } from './record.ts';
+import { missingModel } from './registration.ts';
 import { currentHolder, isHeldBy, selectCandidate } from './select.ts';
 
 /** What a pass makes of one target. */
@@ -33,6 +37,10 @@ export interface Decision {
   readonly reason: Reason;
   readonly message: string;
   readonly actions: readonly Action[];
+  /** What a rule had to choose from. */
+  readonly evidence?: readonly string[];
+  /** When to look again although nothing changes: milliseconds since the epoch. */
+  readonly until?: number | undefined;
 }
 
 export type Plan =
@@ -62,6 +70,8 @@ export interface Context {
   /** Owners that are promotions of ours too, on a model of this name at another address. */
   readonly elsewhere: ReadonlySet<string>;
   readonly fights: Fights;
+  /** What the rules of the promotion select. */
+  readonly choices: Choices;
 }
 
 export interface VersionClaim {
@@ -74,9 +84,7 @@ export interface VersionClaim {
 export function planPromotion(promotion: Promotion, observed: Fact<Model>, context: Context): Plan {
   if (promotion.suspend) return { kind: 'Suspended' };
   if (observed.kind === 'unknown') return blocked(observed.reason, observed.message);
-  if (observed.kind === 'absent') {
-    return blocked('ModelNotFound', `registered model ${JSON.stringify(promotion.model)} does not exist`);
-  }
+  if (observed.kind === 'absent') return planCreation(promotion, context);
   const model = observed.value;
   if (isPrompt(model)) {
     return blocked(
@@ -85,6 +93,21 @@ export function planPromotion(promotion: Promotion, observed: Fact<Model>, conte
     );
   }
   return assemble(promotion, decideTargets(promotion, model, context));
+}
+
+/** A model is made for a version that is about to be registered; one that held something of ours was deleted by somebody. */
+function planCreation(promotion: Promotion, context: Context): Plan {
+  const name = JSON.stringify(promotion.model);
+  if (promotion.register.createModel === undefined)
+    return blocked('ModelNotFound', `registered model ${name} does not exist`);
+  if (context.records.size > 0)
+    return blocked('ModelNotFound', `registered model ${name} was deleted; it is not made again`);
+  const plan = assemble(promotion, decideTargets(promotion, missingModel(promotion.model), context));
+  if (plan.kind === 'Apply' || plan.kind === 'Blocked') return plan;
+  return blocked(
+    'ModelNotFound',
+    `registered model ${name} does not exist, and nothing is there to register`,
+  );
 }
 
 function blocked(reason: Reason, message: string): Plan {
@@ -115,7 +138,7 @@ export interface Setting {
 
 function decideTarget(target: Target, setting: Setting): Decision {
   const { model, context, decisions, promotion } = setting;
-  const common = {
+  const before = {
     target: target.id,
     candidateFrom: describeWant(target.want),
     candidate: undefined,
@@ -125,19 +148,26 @@ function decideTarget(target: Target, setting: Setting): Decision {
   const foreign = foreignOwner(model, target.id, context.owner, context.elsewhere);
   if (foreign !== undefined) {
     return {
-      ...common,
+      ...before,
       state: 'Blocked',
       reason: 'Conflict',
       message: `${describeTarget(target.id)} is managed by ${foreign.owner}; remove the model's tag ${foreign.tag} to take it over`,
     };
   }
   const source = target.want.kind === 'follows' ? decisions.get(target.want.source) : undefined;
-  if (source !== undefined && source.state !== 'UpToDate') return waitFor(source, common);
-  const selected = selectCandidate(settledWant(target.want, source), model);
+  if (source !== undefined && source.state !== 'UpToDate') return waitFor(source, before);
+  const choice = context.choices.get(target.id);
+  const selected = choice?.candidate ?? selectCandidate(settledWant(target.want, source), model);
+  const common = {
+    ...before,
+    ...optional('evidence', choice?.evidence),
+    ...optional('until', choice?.until),
+  };
   if (selected.kind === 'none') return keepIncumbent(target, common, selected.message);
   if (selected.kind === 'unusable') {
     return { ...common, state: 'Blocked', reason: selected.reason, message: selected.message };
   }
+  if (selected.kind === 'unregistered') return { ...common, ...register(target, selected.source, setting) };
   const candidate = selected.version;
   const incumbent = isHeldBy(target.id, candidate, model) ? candidate : common.incumbent;
   const contest = target.kind === 'stage' ? contestFor(candidate, target, setting) : undefined;
@@ -147,6 +177,33 @@ function decideTarget(target: Target, setting: Setting): Decision {
     incumbent,
     ...(contest ?? settle(target, candidate, setting, promotion.drift)),
   };
+}
+
+/** The version first; what it holds is planned once its number is known. */
+function register(
+  { id }: Target,
+  source: ResolvedSource,
+  { promotion, projected }: Setting,
+): Pick<Decision, 'state' | 'reason' | 'message' | 'actions'> {
+  const action = registerAction(id, source, promotion.register);
+  const { createModel } = promotion.register;
+  const creation: Action[] =
+    projected.isMissing === true && createModel !== undefined
+      ? [{ kind: 'CreateModel', target: id, cause: 'Promotion', ...asFields(createModel) }]
+      : [];
+  return {
+    state: 'Pending',
+    reason: 'Progressing',
+    message: `${describeTarget(id)} moves to the version that is registered from ${source.declared}`,
+    actions: isDone(projected, action) ? [] : [...creation, action],
+  };
+}
+
+function asFields({
+  description,
+  tags,
+}: NonNullable<Promotion['register']['createModel']>): Pick<CreateModel, 'description' | 'tags'> {
+  return { description, tags: Object.fromEntries(tags) };
 }
 
 /** Who follows a target of this promotion follows what that declares, also while others share the stage. */

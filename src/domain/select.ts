@@ -2,13 +2,17 @@
 import { clip } from '../api/quote.ts';
 import type { Reason } from '../api/reasons.ts';
 import { describeTarget, type TargetId, type Want } from './desired.ts';
+import type { ResolvedSource } from './evidence.ts';
 import { holders, type DeclarableStage, type Model, type Version } from './observed.ts';
 
 export type Candidate =
   | { readonly kind: 'found'; readonly version: Version }
   | { readonly kind: 'none'; readonly message: string }
+  /** It is to be registered first. */
+  | { readonly kind: 'unregistered'; readonly source: ResolvedSource }
   | { readonly kind: 'unusable'; readonly reason: Reason; readonly message: string };
 
+/** Rules need more than the model: what they select is chosen before (choose.ts), and here there is none. */
 export function selectCandidate(want: Want, model: Model): Candidate {
   if (want.kind === 'pinned') {
     const version = model.versions.get(want.version);
@@ -18,12 +22,13 @@ export function selectCandidate(want: Want, model: Model): Candidate {
           reason: 'VersionNotFound',
           message: `version ${want.version} of ${model.name} does not exist (${existing(model)})`,
         }
-      : ready(version);
+      : usable(version);
   }
+  if (want.kind !== 'follows') return { kind: 'none', message: 'it is not known what the rule selects' };
   const version = currentHolder(want.source, model);
   return version === undefined
     ? { kind: 'none', message: `nothing holds ${describeTarget(want.source)}` }
-    : ready(version);
+    : usable(version);
 }
 
 /** The version that holds a target now; the highest number when several hold a stage. */
@@ -42,7 +47,7 @@ export function isHeldBy(id: TargetId, { version }: Pick<Version, 'version'>, mo
 const LONGEST_DETAIL = 200;
 
 /** MLflow itself would promote a version that is still being registered, or that failed (docs/mlflow.md). */
-function ready(version: Version): Candidate {
+export function usable(version: Version): Candidate {
   if (version.status === 'READY') return { kind: 'found', version };
   const detail = version.statusMessage === '' ? '' : `: ${clip(version.statusMessage, LONGEST_DETAIL)}`;
   return version.status.startsWith('PENDING')

@@ -53,6 +53,10 @@ function endsOf(action: Action): string[] {
       return [`tag ${action.key} of ${action.version} is ${action.value}`];
     case 'SetDescription':
       return [`description of ${action.version} is ${action.description}`];
+    case 'CreateModel':
+      return ['model created'];
+    case 'Register':
+      return [`registered from ${action.from}`];
     default:
       return action satisfies never;
   }

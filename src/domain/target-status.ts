@@ -54,12 +54,14 @@ function holdersOf({ candidate, incumbent }: Decision): Part<'desired' | 'curren
 
 function stateOf({
   candidateFrom,
+  evidence,
   state,
   reason,
   message,
-}: Decision): Part<'candidateFrom' | 'state' | 'reason' | 'message'> {
+}: Decision): Part<'candidateFrom' | 'evidence' | 'state' | 'reason' | 'message'> {
   return {
     candidateFrom,
+    ...(evidence === undefined || evidence.length === 0 ? {} : { evidence }),
     state,
     ...(state === 'UpToDate' && reason === 'UpToDate' ? {} : { reason, message: message.slice(0, 1_000) }),
   };

@@ -5,8 +5,10 @@
 import { timestamp } from '../api/timestamp.ts';
 import { isDone, type Action } from '../domain/action.ts';
 import { ownersOf, type Claimant } from '../domain/claims.ts';
+import { chooseAll } from '../domain/choose.ts';
 import { asksForLook, type Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
+import { NO_EVIDENCE, questionOf, type Evidence } from '../domain/evidence.ts';
 import type { Fact, Model } from '../domain/observed.ts';
 import type { Attempt, Finding } from '../domain/finding.ts';
 import { claimedVersions } from '../domain/incumbents.ts';
@@ -14,6 +16,7 @@ import { fightsOf, repairsAfter, type Repairs } from '../domain/flapping.ts';
 import { planPromotion, type Plan } from '../domain/plan.ts';
 import { marksFor, unmarksFor, type Mark } from '../domain/provenance.ts';
 import type { Records } from '../domain/record.ts';
+import { missingModel, registrationMarks } from '../domain/registration.ts';
 import { applyActions, type ApplyOptions } from './apply.ts';
 import { sha256 } from './digest.ts';
 import { WriteError, type Registry } from './ports.ts';
@@ -62,7 +65,7 @@ export async function reconcile(
   const { promotion, registry } = input;
   const quick = registry.snapshot(promotion.model);
   if (quick !== undefined && !asksForLook(promotion, input.memory.handledAt)) {
-    const plan = planOn(quick, input, options.now());
+    const plan = planOn(quick, await evidenceFor(input, quick, signal), input, options.now());
     const settled = plan.kind === 'UpToDate' && straysOf(input, quick).length === 0;
     if (settled || plan.kind === 'Suspended') return { kind: 'Planned', plan, attempt: undefined };
   }
@@ -72,37 +75,58 @@ export async function reconcile(
 /** What would be done now, from a live reading, without doing it. */
 export async function planLive(input: PassInput, now: number, signal: AbortSignal): Promise<PlannedPass> {
   const observed = await input.registry.read(input.promotion.model, signal);
-  const plan = planOn(observed, input, now);
-  return { observed, plan, digest: digestOf(input, plan, observed) };
+  const evidence = await evidenceFor(input, observed, signal);
+  const plan = planOn(observed, evidence, input, now);
+  return { observed, evidence, plan, digest: digestOf(input, plan, observed) };
+}
+
+/** What the rules of the promotion go by. */
+async function evidenceFor(
+  { promotion, registry }: PassInput,
+  observed: Fact<Model>,
+  signal: AbortSignal,
+): Promise<Evidence> {
+  if (observed.kind === 'unknown') return NO_EVIDENCE;
+  const question = questionOf(promotion, modelIn(observed, promotion));
+  const isNothing = question.runIds.length + question.sources.length === 0;
+  return isNothing ? NO_EVIDENCE : registry.evidence(question, signal);
+}
+
+/** One that is not there is empty. */
+export function modelIn(observed: Exclude<Fact<Model>, { kind: 'unknown' }>, { model }: Promotion): Model {
+  return observed.kind === 'known' ? observed.value : missingModel(model);
 }
 
 export interface PlannedPass {
   readonly observed: Fact<Model>;
+  readonly evidence: Evidence;
   readonly plan: Plan;
   /** Undefined when there is nothing to apply. */
   readonly digest: string | undefined;
 }
 
 async function livePass(input: PassInput, options: PassOptions, signal: AbortSignal): Promise<Finding> {
-  const { observed, plan, digest } = await planLive(input, options.now(), signal);
-  if (plan.kind !== 'Apply' || observed.kind !== 'known' || digest === undefined) {
+  const { observed, evidence, plan, digest } = await planLive(input, options.now(), signal);
+  if (plan.kind !== 'Apply' || observed.kind === 'unknown' || digest === undefined) {
     await leaveMarks(input, straysOf(input, observed), whileStanding(input, options), signal);
     return { kind: 'Planned', plan, attempt: undefined };
   }
-  return applyPlan(input, { actions: plan.actions, model: observed.value, digest }, options, signal);
+  const model = modelIn(observed, input.promotion);
+  return applyPlan(input, { actions: plan.actions, model, evidence, digest }, options, signal);
 }
 
 export interface Approved {
   readonly actions: readonly Action[];
   /** As just read. */
   readonly model: Model;
+  readonly evidence: Evidence;
   readonly digest: string;
 }
 
 /** Applies, reads back, and plans again from what is true then. The caller holds the model's lock. */
 export async function applyPlan(
   input: PassInput,
-  { actions, model, digest }: Approved,
+  { actions, model, evidence, digest }: Approved,
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Finding> {
@@ -121,7 +145,8 @@ export async function applyPlan(
   const undone = after.kind === 'known' ? notShown(after.value, attempt.applied) : [];
   const now = options.now();
   const repairs = repairsAfter(input.memory.repairs, { ...attempt, undone }, now);
-  const plan = planOn(after, { ...input, memory: { ...input.memory, repairs } }, now);
+  await leaveMarks(input, marksOnRegistered(input, after), options, signal);
+  const plan = planOn(after, evidence, { ...input, memory: { ...input.memory, repairs } }, now);
   return { kind: 'Planned', plan, attempt: { ...attempt, undone } };
 }
 
@@ -169,6 +194,10 @@ function subjectOf(action: Action): string {
       return `tag ${action.version} ${action.key}`;
     case 'SetDescription':
       return `description ${action.version}`;
+    case 'CreateModel':
+      return 'model';
+    case 'Register':
+      return `registration ${action.from}`;
     default:
       return action satisfies never;
   }
@@ -192,11 +221,16 @@ async function leaveMarks(
   }
 }
 
-/** Owner tags on targets that a new document dropped. */
+/** Marks that are missing on what we registered, and owner tags on targets that a new document dropped. */
 function straysOf(input: PassInput, observed: Fact<Model>): Mark[] {
   const { promotion, memory } = input;
   const isNew = memory.generation !== promotion.generation;
-  return isNew && observed.kind === 'known' && !promotion.suspend ? unmarks(input, observed.value) : [];
+  if (observed.kind !== 'known' || promotion.suspend) return [];
+  return [...marksOnRegistered(input, observed), ...(isNew ? unmarks(input, observed.value) : [])];
+}
+
+function marksOnRegistered({ promotion }: PassInput, observed: Fact<Model>): Mark[] {
+  return observed.kind === 'known' ? registrationMarks(promotion, observed.value) : [];
 }
 
 function unmarks({ promotion, owner, claimants }: PassInput, model: Model): Mark[] {
@@ -204,11 +238,13 @@ function unmarks({ promotion, owner, claimants }: PassInput, model: Model): Mark
   return unmarksFor(declared, model, owner, ownersOf(claimants()));
 }
 
-function planOn(observed: Fact<Model>, input: PassInput, now: number): Plan {
+function planOn(observed: Fact<Model>, evidence: Evidence, input: PassInput, now: number): Plan {
   const { promotion, memory, owner, claimants, elsewhere } = input;
-  const model = observed.kind === 'known' ? observed.value : undefined;
+  const model = observed.kind === 'unknown' ? undefined : modelIn(observed, promotion);
+  const records = model === undefined ? new Map() : memory.records(model);
   return planPromotion(promotion, observed, {
-    records: model === undefined ? new Map() : memory.records(model),
+    records,
+    choices: model === undefined ? new Map() : chooseAll(promotion, { model, evidence, records, now }),
     owner,
     claimedVersions: model === undefined ? new Map() : claimedVersions(promotion.key, claimants(), model),
     elsewhere: elsewhere(),
@@ -217,6 +253,7 @@ function planOn(observed: Fact<Model>, input: PassInput, now: number): Plan {
 }
 
 function digestOf({ promotion, memory }: PassInput, plan: Plan, observed: Fact<Model>): string | undefined {
-  if (plan.kind !== 'Apply' || observed.kind !== 'known') return undefined;
-  return sha256(digestText(promotion, plan.actions, observed.value, memory.lastDigest));
+  if (plan.kind !== 'Apply' || observed.kind === 'unknown') return undefined;
+  const model = modelIn(observed, promotion);
+  return sha256(digestText(promotion, plan.actions, model, memory.lastDigest));
 }

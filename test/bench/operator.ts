@@ -249,6 +249,7 @@ async function promoteMany(cluster: BenchCluster, all: readonly string[], names:
   await using daemon = await start(cluster);
   const ready = all.length - names.length;
   await daemon.until((metrics) => metrics.sum('modelpromotion_reconcile_total', 'result="ready"') >= ready);
+  await quiet(daemon);
   const before = { requests: (await daemon.metrics()).requests(), writes: await cluster.writes() };
   const actions = (metrics: Metrics): number =>
     metrics.sum('modelpromotion_actions_total', 'kind="SetAlias"');

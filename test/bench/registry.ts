@@ -11,8 +11,8 @@ import { childEnvironment } from '../../src/cli/quickstart/environment.ts';
 import type { MlflowProcess } from '../support/mlflow-server.ts';
 
 const FIRST = 100_000;
-/** Nothing was updated lately: a look for changes finds nothing. */
-const DAY = 24 * 60 * 60_000;
+/** Nothing was updated lately, so that a look for changes finds nothing; and what is filled anew is the same again. */
+const SINCE = Date.UTC(2026, 0, 1);
 
 function modelName(index: number): string {
   return `bench-${FIRST + index}`;
@@ -50,9 +50,8 @@ with create_engine(sys.argv[1]).begin() as connection:
 `;
 
 function statements(models: number): string[] {
-  const since = Date.now() - 30 * DAY;
   const name = `'bench-' || (${FIRST} + i)`;
-  const time = `${since} + i * 1000`;
+  const time = `${SINCE} + i * 1000`;
   const numbers = (values: string, count: number): string =>
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}), ` +
     `v(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM v WHERE k < 6) ${values}`;

@@ -152,6 +152,7 @@ export function aContext(context: Partial<Context> = {}): Context {
     claimedVersions: new Map(),
     elsewhere: new Set(),
     fights: new Map(),
+    choices: new Map(),
     ...context,
   };
 }

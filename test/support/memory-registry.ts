@@ -1,10 +1,12 @@
 /** A Model Registry in memory: what MLflow does with our reads and writes, and the ways in which it fails. */
-import { describeAction, simulate, isDone, type Action } from '../../src/domain/action.ts';
+import { describeAction, simulate, isDone, type Action, type Register } from '../../src/domain/action.ts';
+import type { Evidence, Question, ResolvedSource, Run } from '../../src/domain/evidence.ts';
 import type { Fact, Model, UnknownReason } from '../../src/domain/observed.ts';
+import { missingModel } from '../../src/domain/registration.ts';
 import type { Mark } from '../../src/domain/provenance.ts';
 import { WriteError, type Registries, type Registry } from '../../src/reconcile/ports.ts';
 import { KeyedMutex } from '../../src/runtime/limiter.ts';
-import { unavailable } from './builders.ts';
+import { aVersion, unavailable } from './builders.ts';
 
 export type Fault =
   /** The connection breaks before the server has done anything. */
@@ -26,6 +28,12 @@ export class MemoryRegistry implements Registry {
   /** Every action that the server carried out, in words. */
   readonly written: string[] = [];
   readonly marks: Mark[] = [];
+  /** Metrics by run. */
+  readonly runs = new Map<string, Readonly<Record<string, number>>>();
+  /** What there is to register, by the declared source. */
+  readonly sources = new Map<string, ResolvedSource>();
+  /** The highest number that a version ever had. */
+  #highest = 0;
   /** Writes that changed nothing, which we should never send. */
   readonly wasted: string[] = [];
   reads = 0;
@@ -87,20 +95,50 @@ export class MemoryRegistry implements Registry {
     return Promise.resolve(failed ? unavailable : (this.#stale.shift() ?? this.#fact(name)));
   }
 
+  evidence({ runIds, sources }: Question): Promise<Evidence> {
+    const factOf = <T>(value: T | undefined): Fact<T> =>
+      value === undefined ? { kind: 'absent' } : { kind: 'known', value };
+    return Promise.resolve({
+      runs: new Map(runIds.map((id) => [id, this.down ? unavailable : factOf(this.#run(id))])),
+      sources: new Map(
+        sources.map((source) => [source, this.down ? unavailable : factOf(this.sources.get(source))]),
+      ),
+    });
+  }
+
+  #run(runId: string): Run | undefined {
+    const metrics = this.runs.get(runId);
+    if (metrics === undefined) return undefined;
+    const none = { experimentId: '0', name: '', params: new Map(), tags: new Map() };
+    return { runId, metrics: new Map(Object.entries(metrics)), ...none };
+  }
+
   async write(name: string, action: Action, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.intrude?.();
     const fault = this.#faults.shift();
     if (this.down || fault === 'lost before') throw lost();
     if (typeof fault === 'object') throw new WriteError(fault.refuse, false, 'the registry refused');
-    const model = this.get(name);
+    const model = action.kind === 'CreateModel' ? missingModel(name) : this.get(name);
     refuseAsMlflowDoes(model, action);
     if (isDone(model, action)) this.wasted.push(describeAction(action));
-    this.change(simulate(model, action));
+    this.change(action.kind === 'Register' ? this.#register(model, action) : simulate(model, action));
     this.written.push(describeAction(action));
     this.#mayDie();
     if (fault === 'lost after') throw lost();
     await Promise.resolve();
+  }
+
+  /** A new version each time, with a number that was never used. */
+  #register(model: Model, { description, source, runId, tags }: Register): Model {
+    this.#highest = Math.max(this.#highest, ...[...model.versions.keys()].map(Number)) + 1;
+    const version = aVersion(String(this.#highest), {
+      description,
+      source,
+      runId,
+      tags,
+    });
+    return { ...model, versions: new Map(model.versions).set(version.version, version) };
   }
 
   async mark(name: string, mark: Mark, signal: AbortSignal): Promise<void> {

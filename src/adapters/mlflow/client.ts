@@ -8,7 +8,12 @@ import type { Call, Transport } from './transport.ts';
 import {
   parseJson,
   readModel,
+  readArtifacts,
   readDelivery,
+  readExperimentPage,
+  readLoggedModel,
+  readRun,
+  readRunPage,
   readModelPage,
   readServerInfo,
   readServerVersion,
@@ -17,7 +22,9 @@ import {
   readWebhook,
   readWebhookPage,
   type Page,
+  type WireLoggedModel,
   type WireModel,
+  type WireRun,
   type WireVersion,
   type WireWebhook,
 } from './wire.ts';
@@ -30,6 +37,9 @@ const SERVER_INFO = '/api/3.0/mlflow/server-info';
  * have to fit into memory whole.
  */
 const PAGES: PageSizes = { models: 1_000, versions: 10_000, recent: 200 };
+/** Of one page; MLflow allows 50,000. */
+const RUNS = 1_000;
+const EXPERIMENTS = 10_000;
 const READ_ATTEMPTS = 3;
 const READ_BACKOFF = { base: 200, max: 2_000 };
 /** A bulk page may take a server seconds of work for each ten thousand rows. */
@@ -147,6 +157,96 @@ export class MlflowClient {
     };
     const pages = this.#pagesOf(read, { filter, bulk, order, size: this.#pages.versions }, signal);
     return once(pages, ({ name, version }) => `${version}/${name}`);
+  }
+
+  /** One run, with the last value of each metric. */
+  run(runId: string, signal: AbortSignal): Promise<WireRun> {
+    const path = `${API}/runs/get`;
+    return this.#read({ name: 'get-run', path, query: { run_id: runId }, parse: json(readRun) }, signal);
+  }
+
+  /** Those of these runs that are there and ours to see. @param experiments ids of all that they may be in */
+  runs(
+    runIds: readonly string[],
+    experiments: readonly string[],
+    signal: AbortSignal,
+  ): AsyncGenerator<WireRun> {
+    const filter = `attributes.run_id IN (${runIds.map((id) => `'${id}'`).join(', ')})`;
+    const body = { experiment_ids: experiments, filter, max_results: RUNS, run_view_type: 'ACTIVE_ONLY' };
+    return this.#postedPages('search-runs', '/runs/search', body, json(readRunPage), signal);
+  }
+
+  /** Ids of all experiments that are ours to see, the deleted ones too. */
+  experiments(signal: AbortSignal): AsyncGenerator<string> {
+    const body = { max_results: EXPERIMENTS, view_type: 'ALL' };
+    return this.#postedPages(
+      'search-experiments',
+      '/experiments/search',
+      body,
+      json(readExperimentPage),
+      signal,
+    );
+  }
+
+  /** A logged model of MLflow 3. */
+  loggedModel(modelId: string, signal: AbortSignal): Promise<WireLoggedModel> {
+    const path = `${API}/logged-models/${encodeURIComponent(modelId)}`;
+    return this.#read({ name: 'get-logged-model', path, parse: json(readLoggedModel) }, signal);
+  }
+
+  /** Paths of the files below a folder of a run's artifacts. */
+  artifacts(runId: string, path: string, signal: AbortSignal): Promise<string[]> {
+    const read = { path: `${API}/artifacts/list`, query: { run_id: runId, path } };
+    return this.#read({ name: 'list-artifacts', ...read, parse: json(readArtifacts) }, signal);
+  }
+
+  async *#postedPages<T>(
+    name: string,
+    path: string,
+    body: object,
+    parse: (answer: Answer) => Page<T>,
+    signal: AbortSignal,
+  ): AsyncGenerator<T> {
+    for (let token: string | undefined, more = true; more; more = token !== undefined) {
+      const posted = token === undefined ? body : { ...body, page_token: token };
+      const page = await this.#read<Page<T>>(
+        { name, method: 'POST', path: `${API}${path}`, body: posted, parse },
+        signal,
+      );
+      yield* page.items;
+      token = advance(token, page.next);
+    }
+  }
+
+  createModel(
+    name: string,
+    description: string,
+    tags: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const body = { name, description, tags: asPairs(tags) };
+    return this.#change('create-model', 'POST', '/registered-models/create', body, signal);
+  }
+
+  /** Makes a new version each time it is sent. */
+  createVersion(
+    name: string,
+    { source, runId, modelId, description, tags }: NewVersion,
+    signal: AbortSignal,
+  ): Promise<WireVersion> {
+    const body = {
+      name,
+      source,
+      description,
+      tags: asPairs(tags),
+      ...(runId === '' ? {} : { run_id: runId }),
+      ...(modelId === undefined ? {} : { model_id: modelId }),
+    };
+    const path = `${API}/model-versions/create`;
+    return this.#write(
+      { name: 'create-version', method: 'POST', path, body, parse: json(readVersion) },
+      signal,
+    );
   }
 
   transition(
@@ -387,6 +487,20 @@ export class MlflowClient {
   }
 }
 
+/** What a version is made from. */
+export interface NewVersion {
+  readonly source: string;
+  /** Empty when there is none. */
+  readonly runId: string;
+  readonly modelId: string | undefined;
+  readonly description: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+function asPairs(tags: Readonly<Record<string, string>>): { key: string; value: string }[] {
+  return Object.entries(tags).map(([key, value]) => ({ key, value }));
+}
+
 /** Behind whatever else waits for the registry. */
 const LAST = Infinity;
 
@@ -408,7 +522,8 @@ interface Parsed<T> {
 }
 
 type Read<T> = Parsed<T> &
-  Pick<Call, 'path' | 'query' | 'ofServer'> & { readonly timeout?: number; readonly bulk?: boolean };
+  Pick<Call, 'path' | 'query' | 'ofServer'> &
+  Partial<Pick<Call, 'method' | 'body'>> & { readonly timeout?: number; readonly bulk?: boolean };
 type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path'> & { readonly body: Named };
 /** Every write concerns one model. */
 type Named = Readonly<Record<string, unknown>> & { readonly name: string };

@@ -3,6 +3,7 @@
  * and writes, one writer a model.
  */
 import type { Action } from '../../domain/action.ts';
+import type { Evidence, Question } from '../../domain/evidence.ts';
 import type { Fact, Model } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
 import { WriteError, type Registry } from '../../reconcile/ports.ts';
@@ -11,6 +12,8 @@ import { unlessAborted } from './abort.ts';
 import { CHUNK, ReadBatcher, type Facts } from './batch.ts';
 import { MlflowClient, type ClientObserver, type PageSizes } from './client.ts';
 import { RegistryError } from './errors.ts';
+import { EvidenceReader } from './evidence.ts';
+import { Registrations } from './registrations.ts';
 import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
 import { Snapshot } from './snapshot.ts';
@@ -86,6 +89,8 @@ export class MlflowRegistry implements Registry {
   readonly #transport: Transport;
   readonly #client: MlflowClient;
   readonly #batcher: ReadBatcher;
+  readonly #evidence: EvidenceReader;
+  readonly #registrations: Registrations;
   readonly #webhook: WebhookKeeper | undefined;
   readonly #closing = new AbortController();
   readonly #sweeps = new KeyedMutex();
@@ -113,6 +118,9 @@ export class MlflowRegistry implements Registry {
       readMany: (names) => this.#readMany(names),
       busy: () => this.#client.writesUnderWay > options.concurrency * WRITES_AHEAD,
     });
+    const { sweepInterval: fresh } = options;
+    this.#registrations = new Registrations(this.#client, options.timeout);
+    this.#evidence = new EvidenceReader({ client: this.#client, fresh, closing: this.#closing.signal });
     this.#webhook = options.webhook && new WebhookKeeper(this.#client, options.webhook);
   }
 
@@ -138,6 +146,10 @@ export class MlflowRegistry implements Registry {
 
   read(model: string, signal: AbortSignal): Promise<Fact<Model>> {
     return this.#batcher.read(model, signal);
+  }
+
+  async evidence(question: Question, signal: AbortSignal): Promise<Evidence> {
+    return this.#evidence.read(question, signal);
   }
 
   async write(model: string, action: Action, signal: AbortSignal): Promise<void> {
@@ -335,6 +347,10 @@ export class MlflowRegistry implements Registry {
         return this.#client.setVersionTag(model, action.version, action.key, action.value, signal);
       case 'SetDescription':
         return this.#client.setDescription(model, action.version, action.description, signal);
+      case 'CreateModel':
+        return this.#client.createModel(model, action.description, action.tags, signal);
+      case 'Register':
+        return this.#registrations.register(model, action, signal);
       default:
         return action satisfies never;
     }

@@ -1,5 +1,6 @@
 /** MLflow's answers: checked at the edge, then turned into our own values. Unset fields are omitted on the wire. */
 import { Ajv, type JSONSchemaType, type ValidateFunction } from 'ajv';
+import type { Run } from '../../domain/evidence.ts';
 import type { Model, Stage, Version } from '../../domain/observed.ts';
 import { plainText, RegistryError, wordsOf, type Answer } from './errors.ts';
 
@@ -35,6 +36,21 @@ export interface WireWebhook {
   webhook_id: string;
   name: string;
   last_updated_timestamp?: number;
+}
+
+export interface WireRun {
+  info: { run_id: string; experiment_id?: string; run_name?: string; artifact_uri?: string };
+  /** A value that JSON has no number for comes as a string, such as NaN. */
+  data?: {
+    metrics?: { key: string; value?: number | string }[];
+    params?: WireTag[];
+    tags?: WireTag[];
+  };
+  outputs?: { model_outputs?: { model_id: string }[] };
+}
+
+export interface WireLoggedModel {
+  info: { model_id: string; name?: string; artifact_uri?: string; source_run_id?: string };
 }
 
 export interface Page<T> {
@@ -135,6 +151,103 @@ const webhookPage = ajv.compile<{ webhooks?: WireWebhook[]; next_page_token?: st
   properties: { webhooks: { type: 'array', items: webhook }, next_page_token: { type: 'string' } },
 });
 
+const runObject = {
+  type: 'object',
+  required: ['info'],
+  properties: {
+    info: {
+      type: 'object',
+      required: ['run_id'],
+      properties: { run_id: { type: 'string' }, experiment_id: text, run_name: text, artifact_uri: text },
+    },
+    data: {
+      type: 'object',
+      nullable: true,
+      properties: {
+        metrics: {
+          type: 'array',
+          nullable: true,
+          items: {
+            type: 'object',
+            required: ['key'],
+            properties: {
+              key: { type: 'string' },
+              value: { anyOf: [{ type: 'number' }, { type: 'string' }] },
+            },
+          },
+        },
+        params: tags,
+        tags,
+      },
+    },
+    outputs: {
+      type: 'object',
+      nullable: true,
+      properties: {
+        model_outputs: {
+          type: 'array',
+          nullable: true,
+          items: { type: 'object', required: ['model_id'], properties: { model_id: { type: 'string' } } },
+        },
+      },
+    },
+  },
+} as const;
+
+const runAnswer = ajv.compile<{ run: WireRun }>({
+  type: 'object',
+  required: ['run'],
+  properties: { run: runObject },
+});
+
+const runPage = ajv.compile<{ runs?: WireRun[]; next_page_token?: string }>({
+  type: 'object',
+  properties: { runs: { type: 'array', items: runObject }, next_page_token: { type: 'string' } },
+});
+
+const experimentPage = ajv.compile<{ experiments?: { experiment_id: string }[]; next_page_token?: string }>({
+  type: 'object',
+  properties: {
+    experiments: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['experiment_id'],
+        properties: { experiment_id: { type: 'string' } },
+      },
+    },
+    next_page_token: { type: 'string' },
+  },
+});
+
+const loggedModelAnswer = ajv.compile<{ model: WireLoggedModel }>({
+  type: 'object',
+  required: ['model'],
+  properties: {
+    model: {
+      type: 'object',
+      required: ['info'],
+      properties: {
+        info: {
+          type: 'object',
+          required: ['model_id'],
+          properties: { model_id: { type: 'string' }, name: text, artifact_uri: text, source_run_id: text },
+        },
+      },
+    },
+  },
+});
+
+const artifactsAnswer = ajv.compile<{ files?: { path: string }[] }>({
+  type: 'object',
+  properties: {
+    files: {
+      type: 'array',
+      items: { type: 'object', required: ['path'], properties: { path: { type: 'string' } } },
+    },
+  },
+});
+
 interface WireDelivery {
   success?: boolean;
   response_status?: number;
@@ -198,6 +311,31 @@ export function readModelPage(answer: unknown): Page<WireModel> {
 export function readVersionPage(answer: unknown): Page<WireVersion> {
   const page = checked(versionPage, answer);
   return { items: page.model_versions ?? [], next: nextToken(page) };
+}
+
+export function readRun(answer: unknown): WireRun {
+  return checked(runAnswer, answer).run;
+}
+
+export function readRunPage(answer: unknown): Page<WireRun> {
+  const page = checked(runPage, answer);
+  return { items: page.runs ?? [], next: nextToken(page) };
+}
+
+export function readExperimentPage(answer: unknown): Page<string> {
+  const page = checked(experimentPage, answer);
+  return {
+    items: (page.experiments ?? []).map(({ experiment_id: id }) => id),
+    next: nextToken(page),
+  };
+}
+
+export function readLoggedModel(answer: unknown): WireLoggedModel {
+  return checked(loggedModelAnswer, answer).model;
+}
+
+export function readArtifacts(answer: unknown): string[] {
+  return (checked(artifactsAnswer, answer).files ?? []).map(({ path }) => path);
 }
 
 export function readWebhook(answer: unknown): WireWebhook {
@@ -270,4 +408,15 @@ function toTags(wire: readonly WireTag[] | undefined): ReadonlyMap<string, strin
   // On the wire it may be null, too.
   const tags = wire ?? [];
   return tags.length === 0 ? NO_TAGS : new Map(tags.map(({ key, value }) => [key, value ?? '']));
+}
+
+export function toRun({ info, data = {} }: WireRun): Run {
+  return {
+    runId: info.run_id,
+    experimentId: info.experiment_id ?? '',
+    name: info.run_name ?? '',
+    metrics: new Map((data.metrics ?? []).map(({ key, value }) => [key, Number(value ?? 0)])),
+    params: toTags(data.params),
+    tags: toTags(data.tags),
+  };
 }

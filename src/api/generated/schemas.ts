@@ -125,6 +125,96 @@ export const modelPromotionSchema = {
                     "not": {
                       "pattern": "^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$"
                     }
+                  },
+                  "runId": {
+                    "type": "string",
+                    "maxLength": 256,
+                    "pattern": "^[a-zA-Z0-9][\\w-]*$"
+                  },
+                  "source": {
+                    "type": "string",
+                    "maxLength": 500,
+                    "pattern": "^(runs:/[a-zA-Z0-9][\\w-]*/[^/\\s].*|models:/m-[\\w-]+)$"
+                  },
+                  "latest": {
+                    "type": "object",
+                    "properties": {
+                      "filter": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 1000
+                      }
+                    },
+                    "additionalProperties": false
+                  },
+                  "best": {
+                    "type": "object",
+                    "required": [
+                      "metric",
+                      "goal"
+                    ],
+                    "properties": {
+                      "metric": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 250
+                      },
+                      "goal": {
+                        "type": "string",
+                        "enum": [
+                          "maximize",
+                          "minimize"
+                        ]
+                      },
+                      "min": {
+                        "type": "number"
+                      },
+                      "max": {
+                        "type": "number"
+                      },
+                      "filter": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 1000
+                      },
+                      "minImprovement": {
+                        "type": "number",
+                        "default": 0,
+                        "minimum": 0
+                      },
+                      "holdFor": {
+                        "type": "string",
+                        "maxLength": 32,
+                        "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$"
+                      }
+                    },
+                    "additionalProperties": false
+                  }
+                },
+                "additionalProperties": false
+              },
+              "pin": {
+                "type": "object",
+                "required": [
+                  "version",
+                  "reason",
+                  "until"
+                ],
+                "properties": {
+                  "version": {
+                    "type": "string",
+                    "maxLength": 10,
+                    "pattern": "^[1-9][0-9]*$"
+                  },
+                  "reason": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 500
+                  },
+                  "until": {
+                    "type": "string",
+                    "maxLength": 35,
+                    "pattern": "^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?([Zz]|[+-]\\d{2}:\\d{2})$"
                   }
                 },
                 "additionalProperties": false
@@ -193,6 +283,96 @@ export const modelPromotionSchema = {
                     "not": {
                       "pattern": "^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$"
                     }
+                  },
+                  "runId": {
+                    "type": "string",
+                    "maxLength": 256,
+                    "pattern": "^[a-zA-Z0-9][\\w-]*$"
+                  },
+                  "source": {
+                    "type": "string",
+                    "maxLength": 500,
+                    "pattern": "^(runs:/[a-zA-Z0-9][\\w-]*/[^/\\s].*|models:/m-[\\w-]+)$"
+                  },
+                  "latest": {
+                    "type": "object",
+                    "properties": {
+                      "filter": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 1000
+                      }
+                    },
+                    "additionalProperties": false
+                  },
+                  "best": {
+                    "type": "object",
+                    "required": [
+                      "metric",
+                      "goal"
+                    ],
+                    "properties": {
+                      "metric": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 250
+                      },
+                      "goal": {
+                        "type": "string",
+                        "enum": [
+                          "maximize",
+                          "minimize"
+                        ]
+                      },
+                      "min": {
+                        "type": "number"
+                      },
+                      "max": {
+                        "type": "number"
+                      },
+                      "filter": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 1000
+                      },
+                      "minImprovement": {
+                        "type": "number",
+                        "default": 0,
+                        "minimum": 0
+                      },
+                      "holdFor": {
+                        "type": "string",
+                        "maxLength": 32,
+                        "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$"
+                      }
+                    },
+                    "additionalProperties": false
+                  }
+                },
+                "additionalProperties": false
+              },
+              "pin": {
+                "type": "object",
+                "required": [
+                  "version",
+                  "reason",
+                  "until"
+                ],
+                "properties": {
+                  "version": {
+                    "type": "string",
+                    "maxLength": 10,
+                    "pattern": "^[1-9][0-9]*$"
+                  },
+                  "reason": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 500
+                  },
+                  "until": {
+                    "type": "string",
+                    "maxLength": 35,
+                    "pattern": "^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?([Zz]|[+-]\\d{2}:\\d{2})$"
                   }
                 },
                 "additionalProperties": false
@@ -200,6 +380,42 @@ export const modelPromotionSchema = {
             },
             "additionalProperties": false
           }
+        },
+        "register": {
+          "type": "object",
+          "properties": {
+            "description": {
+              "type": "string",
+              "maxLength": 5000
+            },
+            "tags": {
+              "type": "object",
+              "maxProperties": 20,
+              "additionalProperties": {
+                "type": "string",
+                "maxLength": 5000
+              }
+            },
+            "createModel": {
+              "type": "object",
+              "properties": {
+                "description": {
+                  "type": "string",
+                  "maxLength": 5000
+                },
+                "tags": {
+                  "type": "object",
+                  "maxProperties": 20,
+                  "additionalProperties": {
+                    "type": "string",
+                    "maxLength": 5000
+                  }
+                }
+              },
+              "additionalProperties": false
+            }
+          },
+          "additionalProperties": false
         },
         "drift": {
           "type": "string",
@@ -331,6 +547,14 @@ export const modelPromotionStatusSchema = {
           },
           "candidateFrom": {
             "type": "string"
+          },
+          "evidence": {
+            "type": "array",
+            "maxItems": 20,
+            "items": {
+              "type": "string",
+              "maxLength": 1000
+            }
           },
           "state": {
             "type": "string",

@@ -29,12 +29,54 @@ export interface RegistryRef {
 /** The stage, in MLflow's own spelling. */
 export type Stage = 'Staging' | 'Production';
 
+/** The READY version with the highest number. */
+export interface LatestRule {
+  /** Only versions that pass, in MLflow's own grammar: conditions on name, run_id, source_path, version_number and tags.NAME, joined by AND. */
+  readonly filter?: string;
+}
+
+/** The READY version whose run has the best value of a metric. Of equal ones the newer. A version without a value is not considered. */
+export interface BestRule {
+  /** Name of the metric. The last value that was logged counts. */
+  readonly metric: string;
+  /** Which value is better. */
+  readonly goal: 'maximize' | 'minimize';
+  /** Versions below it are not considered. */
+  readonly min?: number;
+  /** Versions above it are not considered. */
+  readonly max?: number;
+  /** Only versions that pass, in MLflow's own grammar: conditions on name, run_id, source_path, version_number and tags.NAME, joined by AND. */
+  readonly filter?: string;
+  /** By how much a version has to be better than the one that holds the target to take its place. */
+  readonly minImprovement: number;
+  /** How long the version that was put there stays at least, as a Go duration. */
+  readonly holdFor?: string;
+}
+
 /** A rule that selects the version. Give exactly one selector. */
 export interface VersionFrom {
   /** The version that holds this stage of the same model; if several do, the one that this promotion declares, or else the highest number. */
   readonly stage?: Stage;
   /** An alias of this model: letters, digits, "_" and "-". MLflow reserves `latest` and `v<digits>`. */
   readonly alias?: string;
+  /** The version that was registered from this run; if there are several, the newest. */
+  readonly runId?: string;
+  /** The version that was registered from this source, `runs:/<run id>/<path>` or `models:/<model id>`, however MLflow's clients have written it down. Where there is none, it is registered. */
+  readonly source?: string;
+  /** The READY version with the highest number. */
+  readonly latest?: LatestRule;
+  /** The READY version whose run has the best value of a metric. Of equal ones the newer. A version without a value is not considered. */
+  readonly best?: BestRule;
+}
+
+/** A version that holds the target for a while, whatever `versionFrom` would select. */
+export interface Pin {
+  /** The version to put there, as a string (quoted in YAML). Give either `version` or `versionFrom`. */
+  readonly version: string;
+  /** Why, for whoever looks at it later. */
+  readonly reason: string;
+  /** When the rule selects again, such as `2026-12-31T00:00:00Z`. */
+  readonly until: string;
 }
 
 export interface StageTarget {
@@ -44,6 +86,8 @@ export interface StageTarget {
   readonly version?: string;
   /** A rule that selects the version. Give exactly one selector. */
   readonly versionFrom?: VersionFrom;
+  /** A version that holds the target for a while, whatever `versionFrom` would select. */
+  readonly pin?: Pin;
   /** Move every other version in this stage to Archived, in the same call that promotes. */
   readonly archiveExisting: boolean;
   /** Description to keep on the version that holds the stage. */
@@ -59,6 +103,23 @@ export interface AliasTarget {
   readonly version?: string;
   /** A rule that selects the version. Give exactly one selector. */
   readonly versionFrom?: VersionFrom;
+  /** A version that holds the target for a while, whatever `versionFrom` would select. */
+  readonly pin?: Pin;
+}
+
+/** What a version gets that this promotion registers from a source. */
+export interface Registration {
+  /** Description of the version. */
+  readonly description?: string;
+  /** Tags that it gets. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Makes the registered model where there is none. A model that somebody deleted is not made again. */
+  readonly createModel?: {
+    /** Description of the registered model. */
+    readonly description?: string;
+    /** Tags that it gets. */
+    readonly tags?: Readonly<Record<string, string>>;
+  };
 }
 
 /** What to do when somebody changes by hand what this promotion had put there. Revert puts it back; Report only says so. */
@@ -77,6 +138,8 @@ export interface ModelPromotionSpec {
   readonly stages: readonly StageTarget[];
   /** The aliases to set, each at most once. */
   readonly aliases: readonly AliasTarget[];
+  /** What a version gets that this promotion registers from a source. */
+  readonly register?: Registration;
   /** What to do when somebody changes by hand what this promotion had put there. Revert puts it back; Report only says so. */
   readonly drift: DriftPolicy;
   /** What happens in the registry when this promotion is removed. Orphan leaves it as it is; Release removes our aliases and archives what we promoted. */
@@ -132,8 +195,10 @@ export interface TargetStatus {
   readonly previous?: string;
   /** When our record of the current version began. */
   readonly since?: string;
-  /** pinned, stage/NAME or alias/NAME. */
+  /** pinned, stage/NAME, alias/NAME, or the rule that selects. */
   readonly candidateFrom?: string;
+  /** What a rule had to choose from, the best first, and why. */
+  readonly evidence?: readonly string[];
   /** UpToDate, Pending, Drifted, Blocked or Waiting. */
   readonly state?: TargetState;
   readonly reason?: string;

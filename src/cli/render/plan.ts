@@ -60,11 +60,16 @@ function promotionText({
 
 function targetText(target: TargetReport, actions: readonly ActionReport[]): string {
   const name = describeTarget(target.target as TargetId).padEnd(12);
-  const origin =
-    target.from === 'pinned' ? '' : paint('dim', ` (from ${describeTarget(target.from as TargetId)})`);
+  const origin = target.from === 'pinned' ? '' : paint('dim', ` (from ${describeOrigin(target.from)})`);
   const head = `  ${name} ${movementText(target)}${origin}\n`;
   const note = target.state === 'Blocked' ? `    ${paint('red', '!')} ${target.message}\n` : noteText(target);
-  return `${head}${note}${actions.map(actionText).join('')}`;
+  const evidence = target.evidence.map((line) => `    ${paint('dim', line)}\n`).join('');
+  return `${head}${note}${evidence}${actions.map(actionText).join('')}`;
+}
+
+/** A target that is followed, or the rule that selects. */
+function describeOrigin(from: string): string {
+  return /^(?:stage|alias)\//.test(from) ? describeTarget(from as TargetId) : from;
 }
 
 function noteText({ state, message, desired, current }: TargetReport): string {

@@ -457,12 +457,61 @@ const betweenFields: Row[] = [
   {
     mistake: 'no selector',
     text: stage('      versionFrom: {}\n'),
-    expected: '9:20 spec.stages[0].versionFrom give exactly one selector: stage or alias',
+    expected:
+      '9:20 spec.stages[0].versionFrom give exactly one selector: stage, alias, runId, source, latest or best',
+  },
+  {
+    mistake: 'a filter that MLflow would refuse',
+    text: stage("      versionFrom: { latest: { filter: stage = 'Production' } }\n"),
+    expected:
+      '9:40 spec.stages[0].versionFrom.latest.filter MLflow cannot filter versions by "stage"; there are name, run_id, source_path, version_number and tags.NAME',
+  },
+  {
+    mistake: 'bounds with nothing between them',
+    text: stage('      versionFrom: { best: { metric: f1, goal: maximize, min: 2, max: 1 } }\n'),
+    expected:
+      '9:63 spec.stages[0].versionFrom.best.min min is above max, so that no version would be considered',
+  },
+  {
+    mistake: 'a bound that is no number',
+    text: stage('      versionFrom: { best: { metric: f1, goal: maximize, min: .nan } }\n'),
+    expected: '9:63 spec.stages[0].versionFrom.best.min must be a number, not NaN',
+  },
+  {
+    mistake: 'a metric without a goal',
+    text: stage('      versionFrom: { best: { metric: f1 } }\n'),
+    expected: '9:22 spec.stages[0].versionFrom.best.goal the field "goal" is missing',
+  },
+  {
+    mistake: 'an improvement below nothing',
+    text: stage('      versionFrom: { best: { metric: f1, goal: minimize, minImprovement: -1 } }\n'),
+    expected: '9:74 spec.stages[0].versionFrom.best.minImprovement must be at least 0, not -1',
+  },
+  {
+    mistake: 'a source that is none',
+    text: stage('      versionFrom: { source: s3://bucket/model }\n'),
+    expected:
+      '9:30 spec.stages[0].versionFrom.source "s3://bucket/model" is not a source such as runs:/<run id>/model or models:/m-<model id>',
+  },
+  {
+    mistake: 'a pin without a rule',
+    text: stage(
+      '      version: "4"\n      pin: { version: "3", reason: x, until: "2026-12-31T00:00:00Z" }\n',
+    ),
+    expected: '10:7 spec.stages[0].pin a pin stands beside versionFrom; without a rule, version says it all',
+  },
+  {
+    mistake: 'a pin for ever',
+    text: stage(
+      '      versionFrom: { latest: {} }\n      pin: { version: "3", reason: x, until: "2026-13-31T00:00:00Z" }\n',
+    ),
+    expected: '10:46 spec.stages[0].pin.until "2026-13-31T00:00:00Z" is no time that there is',
   },
   {
     mistake: 'two selectors',
     text: stage('      versionFrom: { alias: a, stage: Staging }\n'),
-    expected: '9:20 spec.stages[0].versionFrom give exactly one selector: stage or alias',
+    expected:
+      '9:20 spec.stages[0].versionFrom give exactly one selector: stage, alias, runId, source, latest or best',
   },
   {
     mistake: 'one version in two stages',
@@ -568,7 +617,7 @@ ${valid.replace('"4"', '"0"')}`;
     '8:13 spec.stages[0].name must be Staging or Production, not "production"; did you mean "Production"?',
     '9:16 spec.stages[0].version must be a string; quote it: "4"',
     '11:16 spec.stages[1].version quote this value: kubectl and YAML 1.1 read the plain 012 as an octal number',
-    '12:20 spec.stages[1].versionFrom give exactly one selector: stage or alias',
+    '12:20 spec.stages[1].versionFrom give exactly one selector: stage, alias, runId, source, latest or best',
     '12:45 spec.stages[1].versionFrom.alias "latest" is an alias that MLflow reserves: "latest", or "v" and digits',
     '13:13 spec.interval "1ms" is not between 1s and 576h (24 days)',
     '14:12 spec.suspend quote this value: kubectl and YAML 1.1 read the plain yes as true',

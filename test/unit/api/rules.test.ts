@@ -112,6 +112,24 @@ const valid: Row[] = [
     spec: 'a stage and an alias from one alias',
     fields: promotion([{ ...staging, ...from({ alias: 'x' }) }], [{ name: 'a', ...from({ alias: 'x' }) }]),
   },
+  {
+    spec: 'a rule with everything',
+    fields: promotion([
+      {
+        ...production,
+        ...from({
+          best: { metric: 'f1', goal: 'maximize', min: 0, max: 0, minImprovement: 0, holdFor: '1h' },
+        }),
+        pin: { version: '3', reason: 'x', until: '2026-12-31T00:00:00Z' },
+      },
+    ]),
+  },
+  {
+    spec: 'a registration with everything',
+    fields: promotion([{ ...production, ...from({ source: 'runs:/a/b' }) }], [], {
+      register: { tags: { a: 'b' }, createModel: { tags: { a: 'b' } } },
+    }),
+  },
   { spec: 'the shortest interval', fields: promotion([pinned], [], { interval: '1000ms' }) },
   { spec: 'the longest interval', fields: promotion([pinned], [], { interval: '575h60m' }) },
   { spec: 'an interval with a fraction', fields: promotion([pinned], [], { interval: '1.5h' }) },
@@ -128,6 +146,36 @@ const valid: Row[] = [
 
 const invalid: Row[] = [
   { spec: 'no target', fields: promotion([]) },
+  {
+    spec: 'bounds with nothing between them',
+    fields: promotion([
+      {
+        ...production,
+        ...from({ best: { metric: 'f1', goal: 'maximize', min: 2, max: 1, minImprovement: 0 } }),
+      },
+    ]),
+  },
+  {
+    spec: 'a hold that is too long',
+    fields: promotion([
+      {
+        ...production,
+        ...from({ best: { metric: 'f1', goal: 'maximize', minImprovement: 0, holdFor: '600h' } }),
+      },
+    ]),
+  },
+  {
+    spec: 'a pin without a rule',
+    fields: promotion([{ ...pinned, pin: { version: '3', reason: 'x', until: '2026-12-31T00:00:00Z' } }]),
+  },
+  {
+    spec: 'a reserved tag on what is registered',
+    fields: promotion([pinned], [], { register: { tags: { 'modelpromotion.dev/x': '' } } }),
+  },
+  {
+    spec: 'a reserved tag on a model that is made',
+    fields: promotion([pinned], [], { register: { createModel: { tags: { 'mlflow.prompt.x': '' } } } }),
+  },
   { spec: 'neither version nor versionFrom', fields: promotion([{ ...staging }]) },
   { spec: 'an alias with neither', fields: promotion([], [{ name: 'a' }]) },
   { spec: 'both version and versionFrom', fields: promotion([{ ...pinned, ...from({ alias: 'a' }) }]) },

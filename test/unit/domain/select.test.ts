@@ -23,6 +23,8 @@ function select(want: Want): string {
       return `version ${candidate.version.version}`;
     case 'none':
       return candidate.message;
+    case 'unregistered':
+      return `to be registered from ${candidate.source.declared}`;
     case 'unusable':
       return `${candidate.reason}: ${candidate.message}`;
     default:

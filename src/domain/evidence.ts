@@ -1,0 +1,78 @@
+/** What a rule has to go by beside the model itself: what runs measured, and what a source stands for. */
+import { passes } from './filter.ts';
+import { isRule, type Promotion, type Want } from './desired.ts';
+import type { Fact, Model, Version } from './observed.ts';
+
+/** One run, with what people and rules ask of it. */
+export interface Run {
+  readonly runId: string;
+  /** The last value of each metric. NaN stays NaN; infinity comes as the largest number there is (docs/mlflow.md). */
+  readonly metrics: ReadonlyMap<string, number>;
+  readonly experimentId: string;
+  readonly name: string;
+  readonly params: ReadonlyMap<string, string>;
+  readonly tags: ReadonlyMap<string, string>;
+}
+
+/** A source that exists, under every name that MLflow's clients write it down by. */
+export interface ResolvedSource {
+  /** As it is declared. */
+  readonly declared: string;
+  /** All of them, the declared one too. */
+  readonly names: ReadonlySet<string>;
+  /** What a new version is registered with. */
+  readonly source: string;
+  /** Empty when there is none. */
+  readonly runId: string;
+  /** Of a logged model, which only MLflow 3 has. */
+  readonly modelId: string | undefined;
+}
+
+export interface Evidence {
+  /** By run id. An absent one was deleted, or is not ours to see. */
+  readonly runs: ReadonlyMap<string, Fact<Run>>;
+  /** By the declared source. */
+  readonly sources: ReadonlyMap<string, Fact<ResolvedSource>>;
+}
+
+/** What has to be read before the rules of a promotion can select. */
+export interface Question {
+  readonly runIds: readonly string[];
+  readonly sources: readonly string[];
+}
+
+export const NO_EVIDENCE: Evidence = { runs: new Map(), sources: new Map() };
+
+export function questionOf({ targets }: Promotion, model: Model): Question {
+  const wants = targets.map(({ want }) => want);
+  return {
+    runIds: [...new Set(wants.flatMap((want) => runsFor(want, model)))],
+    sources: [...new Set(wants.flatMap((want) => sourcesFor(want, model)))],
+  };
+}
+
+function runsFor(want: Want, model: Model): string[] {
+  if (!isRule(want) || want.kind !== 'best') return [];
+  return readyVersions(model)
+    .filter((version) => passes(want.filter, version, model.name))
+    .flatMap(({ runId }) => (runId === '' ? [] : [runId]));
+}
+
+/** What a version says by itself need not be asked for. */
+function sourcesFor(want: Want, model: Model): string[] {
+  if (want.kind !== 'source') return [];
+  const known = [...model.versions.values()].some((version) => isRegisteredFrom(version, want.source));
+  return known ? [] : [want.source];
+}
+
+/** Says on a version of ours which declared source it was registered from. */
+export const REGISTERED_FROM = 'modelpromotion.dev/registered-from';
+
+export function isRegisteredFrom({ source, tags }: Version, declared: string): boolean {
+  return source === declared || tags.get(REGISTERED_FROM) === declared;
+}
+
+/** MLflow itself would promote what is not READY (docs/mlflow.md). */
+export function readyVersions({ versions }: Model): Version[] {
+  return [...versions.values()].filter(({ status }) => status === 'READY');
+}
