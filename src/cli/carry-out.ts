@@ -155,7 +155,7 @@ async function applyRound(
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Round> {
-  const { observed, evidence, plan, digest = '' } = await planLive(input, Date.now(), signal);
+  const { observed, grounds, plan, digest = '' } = await planLive(input, Date.now(), signal);
   if (observed.kind === 'unknown') return { obstacle: observed };
   if (observed.kind === 'absent' && plan.kind !== 'Apply')
     return { obstacle: { reason: 'ModelNotFound', message: 'the model is gone' } };
@@ -169,7 +169,7 @@ async function applyRound(
       },
     };
   }
-  const approved: Approved = { actions: left, model, evidence, digest };
+  const approved: Approved = { actions: left, model, grounds, digest };
   const finding = await applyPlan(input, approved, options, signal);
   if (finding.kind !== 'Planned')
     return { obstacle: { reason: 'RegistryRefused', message: 'no plan could be made' } };

@@ -5,7 +5,7 @@
  */
 import { quote as quoteText } from '../api/quote.ts';
 import { describeTarget, type TargetId } from './desired.ts';
-import { isRegisteredFrom, REGISTERED_FROM, type ResolvedSource } from './evidence.ts';
+import { isRegisteredFrom, REGISTERED_FROM, type ResolvedSource } from './grounds.ts';
 import { holders, type Model, type Stage, type Version } from './observed.ts';
 
 /** Promotion: the wish moved. Drift: the registry moved. Release: the promotion was removed. */

@@ -7,7 +7,7 @@
  * - A pin comes before its rule until it runs out.
  */
 import { describeTarget, isRule, type Best, type Promotion, type Target, type TargetId } from './desired.ts';
-import { isRegisteredFrom, readyVersions, type Evidence, type ResolvedSource, type Run } from './evidence.ts';
+import { isRegisteredFrom, readyVersions, type Grounds, type ResolvedSource, type Run } from './grounds.ts';
 import { passes } from './filter.ts';
 import type { Fact, Model, Version } from './observed.ts';
 import type { Records } from './record.ts';
@@ -26,7 +26,7 @@ export type Choices = ReadonlyMap<TargetId, Choice>;
 
 interface Setting {
   readonly model: Model;
-  readonly evidence: Evidence;
+  readonly grounds: Grounds;
   readonly records: Records;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -76,8 +76,8 @@ function ofRun(runId: string, model: Model): Candidate {
 }
 
 /** What a person deleted is not registered again. */
-function ofSource(source: string, { model, evidence }: Setting): Candidate {
-  const resolved = evidence.sources.get(source);
+function ofSource(source: string, { model, grounds }: Setting): Candidate {
+  const resolved = grounds.sources.get(source);
   const [version] = newest(
     [...model.versions.values()].filter(
       (one) => isRegisteredFrom(one, source) || (resolved?.kind === 'known' && isOf(resolved.value, one)),
@@ -122,14 +122,14 @@ interface Measured {
 const SHOWN = 10;
 
 function best(rule: Best, id: TargetId, setting: Setting): Choice {
-  const { model, evidence } = setting;
+  const { model, grounds } = setting;
   const passing = readyVersions(model).filter((version) => passes(rule.filter, version, model.name));
   const unknown = passing
-    .map(({ runId }) => evidence.runs.get(runId))
+    .map(({ runId }) => grounds.runs.get(runId))
     .find((fact): fact is Extract<Fact<Run>, { kind: 'unknown' }> => fact?.kind === 'unknown');
   if (unknown !== undefined) return { candidate: { ...unknown, kind: 'unusable' }, evidence: [] };
   const measured = passing.flatMap((version): Measured[] => {
-    const value = valueOf(version, rule.metric, evidence);
+    const value = valueOf(version, rule.metric, grounds);
     return value === undefined || Number.isNaN(value) ? [] : [{ version, value }];
   });
   const considered = measured.filter(({ value }) => value >= rule.min && value <= rule.max);
@@ -156,7 +156,7 @@ function best(rule: Best, id: TargetId, setting: Setting): Choice {
   }
 }
 
-function valueOf({ runId }: Version, metric: string, { runs }: Evidence): number | undefined {
+function valueOf({ runId }: Version, metric: string, { runs }: Grounds): number | undefined {
   const run = runs.get(runId);
   return run?.kind === 'known' ? run.value.metrics.get(metric) : undefined;
 }

@@ -15,7 +15,7 @@ import {
   type TargetId,
   type Want,
 } from './desired.ts';
-import type { ResolvedSource } from './evidence.ts';
+import type { ResolvedSource } from './grounds.ts';
 import { optional } from './finding.ts';
 import { isPrompt, type Fact, type Model, type Version } from './observed.ts';
 import { aliasDifferences, stageDifferences } from './differences.ts';

@@ -4,7 +4,7 @@
  * remembers the number, so that a version that a person deletes is not made again.
  */
 import type { Promotion } from './desired.ts';
-import { REGISTERED_FROM } from './evidence.ts';
+import { REGISTERED_FROM } from './grounds.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Model } from './observed.ts';
 import type { Mark } from './provenance.ts';

@@ -2,7 +2,7 @@
 import { clip } from '../api/quote.ts';
 import type { Reason } from '../api/reasons.ts';
 import { describeTarget, type TargetId, type Want } from './desired.ts';
-import type { ResolvedSource } from './evidence.ts';
+import type { ResolvedSource } from './grounds.ts';
 import { holders, type DeclarableStage, type Model, type Version } from './observed.ts';
 
 export type Candidate =

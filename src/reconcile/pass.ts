@@ -8,7 +8,7 @@ import { ownersOf, type Claimant } from '../domain/claims.ts';
 import { chooseAll } from '../domain/choose.ts';
 import { asksForLook, type Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
-import { NO_EVIDENCE, questionOf, type Evidence } from '../domain/evidence.ts';
+import { NO_GROUNDS, questionOf, type Grounds } from '../domain/grounds.ts';
 import type { Fact, Model } from '../domain/observed.ts';
 import type { Attempt, Finding } from '../domain/finding.ts';
 import { claimedVersions } from '../domain/incumbents.ts';
@@ -65,7 +65,7 @@ export async function reconcile(
   const { promotion, registry } = input;
   const quick = registry.snapshot(promotion.model);
   if (quick !== undefined && !asksForLook(promotion, input.memory.handledAt)) {
-    const plan = planOn(quick, await evidenceFor(input, quick, signal), input, options.now());
+    const plan = planOn(quick, await groundsFor(input, quick, signal), input, options.now());
     const settled = plan.kind === 'UpToDate' && straysOf(input, quick).length === 0;
     if (settled || plan.kind === 'Suspended') return { kind: 'Planned', plan, attempt: undefined };
   }
@@ -75,21 +75,21 @@ export async function reconcile(
 /** What would be done now, from a live reading, without doing it. */
 export async function planLive(input: PassInput, now: number, signal: AbortSignal): Promise<PlannedPass> {
   const observed = await input.registry.read(input.promotion.model, signal);
-  const evidence = await evidenceFor(input, observed, signal);
-  const plan = planOn(observed, evidence, input, now);
-  return { observed, evidence, plan, digest: digestOf(input, plan, observed) };
+  const grounds = await groundsFor(input, observed, signal);
+  const plan = planOn(observed, grounds, input, now);
+  return { observed, grounds, plan, digest: digestOf(input, plan, observed) };
 }
 
 /** What the rules of the promotion go by. */
-async function evidenceFor(
+async function groundsFor(
   { promotion, registry }: PassInput,
   observed: Fact<Model>,
   signal: AbortSignal,
-): Promise<Evidence> {
-  if (observed.kind === 'unknown') return NO_EVIDENCE;
+): Promise<Grounds> {
+  if (observed.kind === 'unknown') return NO_GROUNDS;
   const question = questionOf(promotion, modelIn(observed, promotion));
   const isNothing = question.runIds.length + question.sources.length === 0;
-  return isNothing ? NO_EVIDENCE : registry.evidence(question, signal);
+  return isNothing ? NO_GROUNDS : registry.grounds(question, signal);
 }
 
 /** One that is not there is empty. */
@@ -99,34 +99,34 @@ export function modelIn(observed: Exclude<Fact<Model>, { kind: 'unknown' }>, { m
 
 export interface PlannedPass {
   readonly observed: Fact<Model>;
-  readonly evidence: Evidence;
+  readonly grounds: Grounds;
   readonly plan: Plan;
   /** Undefined when there is nothing to apply. */
   readonly digest: string | undefined;
 }
 
 async function livePass(input: PassInput, options: PassOptions, signal: AbortSignal): Promise<Finding> {
-  const { observed, evidence, plan, digest } = await planLive(input, options.now(), signal);
+  const { observed, grounds, plan, digest } = await planLive(input, options.now(), signal);
   if (plan.kind !== 'Apply' || observed.kind === 'unknown' || digest === undefined) {
     await leaveMarks(input, straysOf(input, observed), whileStanding(input, options), signal);
     return { kind: 'Planned', plan, attempt: undefined };
   }
   const model = modelIn(observed, input.promotion);
-  return applyPlan(input, { actions: plan.actions, model, evidence, digest }, options, signal);
+  return applyPlan(input, { actions: plan.actions, model, grounds, digest }, options, signal);
 }
 
 export interface Approved {
   readonly actions: readonly Action[];
   /** As just read. */
   readonly model: Model;
-  readonly evidence: Evidence;
+  readonly grounds: Grounds;
   readonly digest: string;
 }
 
 /** Applies, reads back, and plans again from what is true then. The caller holds the model's lock. */
 export async function applyPlan(
   input: PassInput,
-  { actions, model, evidence, digest }: Approved,
+  { actions, model, grounds, digest }: Approved,
   options: PassOptions,
   signal: AbortSignal,
 ): Promise<Finding> {
@@ -146,7 +146,7 @@ export async function applyPlan(
   const now = options.now();
   const repairs = repairsAfter(input.memory.repairs, { ...attempt, undone }, now);
   await leaveMarks(input, marksOnRegistered(input, after), options, signal);
-  const plan = planOn(after, evidence, { ...input, memory: { ...input.memory, repairs } }, now);
+  const plan = planOn(after, grounds, { ...input, memory: { ...input.memory, repairs } }, now);
   return { kind: 'Planned', plan, attempt: { ...attempt, undone } };
 }
 
@@ -238,13 +238,13 @@ function unmarks({ promotion, owner, claimants }: PassInput, model: Model): Mark
   return unmarksFor(declared, model, owner, ownersOf(claimants()));
 }
 
-function planOn(observed: Fact<Model>, evidence: Evidence, input: PassInput, now: number): Plan {
+function planOn(observed: Fact<Model>, grounds: Grounds, input: PassInput, now: number): Plan {
   const { promotion, memory, owner, claimants, elsewhere } = input;
   const model = observed.kind === 'unknown' ? undefined : modelIn(observed, promotion);
   const records = model === undefined ? new Map() : memory.records(model);
   return planPromotion(promotion, observed, {
     records,
-    choices: model === undefined ? new Map() : chooseAll(promotion, { model, evidence, records, now }),
+    choices: model === undefined ? new Map() : chooseAll(promotion, { model, grounds, records, now }),
     owner,
     claimedVersions: model === undefined ? new Map() : claimedVersions(promotion.key, claimants(), model),
     elsewhere: elsewhere(),

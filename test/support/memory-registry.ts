@@ -1,6 +1,6 @@
 /** A Model Registry in memory: what MLflow does with our reads and writes, and the ways in which it fails. */
 import { describeAction, simulate, isDone, type Action, type Register } from '../../src/domain/action.ts';
-import type { Evidence, Question, ResolvedSource, Run } from '../../src/domain/evidence.ts';
+import type { Grounds, Question, ResolvedSource, Run } from '../../src/domain/grounds.ts';
 import type { Fact, Model, UnknownReason } from '../../src/domain/observed.ts';
 import { missingModel } from '../../src/domain/registration.ts';
 import type { Mark } from '../../src/domain/provenance.ts';
@@ -95,7 +95,7 @@ export class MemoryRegistry implements Registry {
     return Promise.resolve(failed ? unavailable : (this.#stale.shift() ?? this.#fact(name)));
   }
 
-  evidence({ runIds, sources }: Question): Promise<Evidence> {
+  grounds({ runIds, sources }: Question): Promise<Grounds> {
     const factOf = <T>(value: T | undefined): Fact<T> =>
       value === undefined ? { kind: 'absent' } : { kind: 'known', value };
     return Promise.resolve({

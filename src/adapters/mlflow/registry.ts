@@ -3,7 +3,7 @@
  * and writes, one writer a model.
  */
 import type { Action } from '../../domain/action.ts';
-import type { Evidence, Question } from '../../domain/evidence.ts';
+import type { Grounds, Question } from '../../domain/grounds.ts';
 import type { Fact, Model } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
 import { WriteError, type Registry } from '../../reconcile/ports.ts';
@@ -12,7 +12,7 @@ import { unlessAborted } from './abort.ts';
 import { CHUNK, ReadBatcher, type Facts } from './batch.ts';
 import { MlflowClient, type ClientObserver, type PageSizes } from './client.ts';
 import { RegistryError } from './errors.ts';
-import { EvidenceReader } from './evidence.ts';
+import { GroundsReader } from './grounds.ts';
 import { Registrations } from './registrations.ts';
 import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
@@ -89,7 +89,7 @@ export class MlflowRegistry implements Registry {
   readonly #transport: Transport;
   readonly #client: MlflowClient;
   readonly #batcher: ReadBatcher;
-  readonly #evidence: EvidenceReader;
+  readonly #grounds: GroundsReader;
   readonly #registrations: Registrations;
   readonly #webhook: WebhookKeeper | undefined;
   readonly #closing = new AbortController();
@@ -120,7 +120,7 @@ export class MlflowRegistry implements Registry {
     });
     const { sweepInterval: fresh } = options;
     this.#registrations = new Registrations(this.#client, options.timeout);
-    this.#evidence = new EvidenceReader({ client: this.#client, fresh, closing: this.#closing.signal });
+    this.#grounds = new GroundsReader({ client: this.#client, fresh, closing: this.#closing.signal });
     this.#webhook = options.webhook && new WebhookKeeper(this.#client, options.webhook);
   }
 
@@ -148,8 +148,8 @@ export class MlflowRegistry implements Registry {
     return this.#batcher.read(model, signal);
   }
 
-  async evidence(question: Question, signal: AbortSignal): Promise<Evidence> {
-    return this.#evidence.read(question, signal);
+  async grounds(question: Question, signal: AbortSignal): Promise<Grounds> {
+    return this.#grounds.read(question, signal);
   }
 
   async write(model: string, action: Action, signal: AbortSignal): Promise<void> {

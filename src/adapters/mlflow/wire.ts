@@ -1,6 +1,6 @@
 /** MLflow's answers: checked at the edge, then turned into our own values. Unset fields are omitted on the wire. */
 import { Ajv, type JSONSchemaType, type ValidateFunction } from 'ajv';
-import type { Run } from '../../domain/evidence.ts';
+import type { Run } from '../../domain/grounds.ts';
 import type { Model, Stage, Version } from '../../domain/observed.ts';
 import { plainText, RegistryError, wordsOf, type Answer } from './errors.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { VersionFrom } from '../../../src/api/generated/types.ts';
 import { chooseAll, type Choice } from '../../../src/domain/choose.ts';
-import type { Run } from '../../../src/domain/evidence.ts';
+import type { Run } from '../../../src/domain/grounds.ts';
 import type { Fact, Model } from '../../../src/domain/observed.ts';
 import {
   aModel,
@@ -47,7 +47,7 @@ function choose(
   const runs = new Map<string, Fact<Run>>([...measured, ...Object.entries(others)]);
   const choices = chooseAll(promotion, {
     model,
-    evidence: { runs, sources: new Map() },
+    grounds: { runs, sources: new Map() },
     records: since === undefined ? new Map() : records({ 'stage/Production': aRecord('3', { since }) }),
     now: NOW,
   });

@@ -28,7 +28,7 @@ export interface ResolvedSource {
   readonly modelId: string | undefined;
 }
 
-export interface Evidence {
+export interface Grounds {
   /** By run id. An absent one was deleted, or is not ours to see. */
   readonly runs: ReadonlyMap<string, Fact<Run>>;
   /** By the declared source. */
@@ -41,7 +41,7 @@ export interface Question {
   readonly sources: readonly string[];
 }
 
-export const NO_EVIDENCE: Evidence = { runs: new Map(), sources: new Map() };
+export const NO_GROUNDS: Grounds = { runs: new Map(), sources: new Map() };
 
 export function questionOf({ targets }: Promotion, model: Model): Question {
   const wants = targets.map(({ want }) => want);

@@ -3,7 +3,7 @@
  * asked for at the same moment are read together, and what was read serves for a while.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Evidence, Question, ResolvedSource, Run } from '../../domain/evidence.ts';
+import type { Grounds, Question, ResolvedSource, Run } from '../../domain/grounds.ts';
 import type { Fact } from '../../domain/observed.ts';
 import { unlessAborted } from './abort.ts';
 import type { MlflowClient } from './client.ts';
@@ -24,7 +24,7 @@ interface Known<T> {
   readonly at: number;
 }
 
-export interface EvidenceOptions {
+export interface GroundsOptions {
   readonly client: MlflowClient;
   /** For how many milliseconds what was read serves. */
   readonly fresh: number;
@@ -32,19 +32,19 @@ export interface EvidenceOptions {
   readonly closing: AbortSignal;
 }
 
-export class EvidenceReader {
-  readonly #options: EvidenceOptions;
+export class GroundsReader {
+  readonly #options: GroundsOptions;
   readonly #runs = new Map<string, Known<Run>>();
   readonly #sources = new Map<string, Known<ResolvedSource>>();
   #wanted = new Set<string>();
   #next: Promise<void> | undefined;
   #experiments: readonly string[] | undefined;
 
-  constructor(options: EvidenceOptions) {
+  constructor(options: GroundsOptions) {
     this.#options = options;
   }
 
-  async read({ runIds, sources }: Question, signal: AbortSignal): Promise<Evidence> {
+  async read({ runIds, sources }: Question, signal: AbortSignal): Promise<Grounds> {
     const [runs, resolved] = await Promise.all([
       this.#readRuns(runIds, signal),
       Promise.all(sources.map(async (source) => [source, await this.#readSource(source, signal)] as const)),
