@@ -39,7 +39,7 @@ type Token =
 
 /** A quoted text, a name in backticks or with dots, a number, a sign. */
 const TOKEN =
-  /\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|((?:tags?\.)?`[^`]*`|[A-Za-z_][\w.-]*)|(-?\d+(?:\.\d+)?)|(!=|<=|>=|[=<>(),]))/y;
+  /\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|((?:tags?\.)?`[^`]*`|[\p{L}_][\p{L}\p{N}_.-]*)|(-?\d+(?:\.\d+)?)|(!=|<=|>=|[=<>(),]))/uy;
 
 /** @throws FilterError */
 export function parseFilter(text: string): Filter {

@@ -120,7 +120,10 @@ async function applyOne(
     if (result.failure !== undefined) return result.failure;
     if (result.plan.kind === 'Suspended' || result.plan.kind === 'UpToDate') return undefined;
     if (result.plan.kind === 'Blocked') return result.plan.obstacle;
-    shown = { actions: result.plan.actions, model: result.model, changed: false };
+    // The number of what was registered is known by now, and was not when the plan was shown.
+    shown = result.registered
+      ? { actions: [], model: result.model, changed: true }
+      : { actions: result.plan.actions, model: result.model, changed: false };
   }
   return { reason: 'ProgressingWithRetry', message: 'the registry changes while we apply; run apply again' };
 }
@@ -131,6 +134,8 @@ type Round =
       readonly failure: Obstacle | undefined;
       readonly plan: Plan;
       readonly model: Model;
+      /** Whether a version was registered. */
+      readonly registered: boolean;
     };
 
 /** A plan as it was shown, and the model it was made from. */
@@ -177,6 +182,7 @@ async function applyRound(
     failure: finding.attempt?.failure,
     plan: finding.plan,
     model,
+    registered: finding.attempt?.applied.some(({ kind }) => kind === 'Register') === true,
   };
 }
 

@@ -1,44 +1,17 @@
 /** Versions that are selected by rule and registered from runs, on a real server. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { parseFilter } from '../../../src/api/filter.ts';
 import { passes } from '../../../src/domain/filter.ts';
 import { toVersion, type WireVersion } from '../../../src/adapters/mlflow/wire.ts';
 import { temporaryFolder } from '../../support/git-repo.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { modelpromotion } from '../../support/program.ts';
-import { join } from 'node:path';
-import { writeFile } from 'node:fs/promises';
-import { stringify } from 'yaml';
+import { aLoggedModel, aRun } from '../mlflow/runs.ts';
 
 const mlflow = rest(sharedMlflow());
-
-async function post(path: string, body: object): Promise<Record<string, never>> {
-  return (await mlflow.call('POST', path, body)) as unknown as Record<string, never>;
-}
-
-/** A finished run with these metrics. A value may be what JSON has no number for. */
-async function aRun(metrics: Readonly<Record<string, number | string>> = {}): Promise<string> {
-  const { run } = (await post('runs/create', { experiment_id: '0', start_time: 1 })) as unknown as {
-    run: { info: { run_id: string } };
-  };
-  const { run_id: id } = run.info;
-  for (const [key, value] of Object.entries(metrics))
-    await post('runs/log-metric', { run_id: id, key, value, timestamp: 1 });
-  return id;
-}
-
-/** What MLflow 3's clients leave when they log a model in a run: a logged model that is an output of the run. */
-async function aLoggedModel(runId: string, name = 'model'): Promise<string> {
-  const { model } = (await post('logged-models', {
-    experiment_id: '0',
-    name,
-    source_run_id: runId,
-  })) as unknown as { model: { info: { model_id: string } } };
-  const { model_id: id } = model.info;
-  await mlflow.call('PATCH', `logged-models/${id}`, { model_id: id, status: 'LOGGED_MODEL_READY' });
-  await post('runs/outputs', { run_id: runId, models: [{ model_id: id, step: 0 }] });
-  return id;
-}
 
 async function aVersionOf(
   model: string,
