@@ -73,7 +73,9 @@ function describeOrigin(from: string): string {
 }
 
 function noteText({ state, message, desired, current }: TargetReport): string {
-  if (state === 'Waiting' || state === 'Drifted') return `    ${paint('yellow', '…')} ${message}\n`;
+  const follows = state === 'Pending' && desired === undefined;
+  if (state === 'Waiting' || state === 'Drifted' || follows)
+    return `    ${paint('yellow', '…')} ${message}\n`;
   return state === 'UpToDate' && desired === undefined && current !== undefined
     ? `    ${paint('dim', message)}\n`
     : '';
@@ -82,6 +84,7 @@ function noteText({ state, message, desired, current }: TargetReport): string {
 function movementText({ current, desired, state }: TargetReport): string {
   if (state === 'UpToDate') return `${current ?? '-'} ${paint('dim', 'up to date')}`;
   if (state === 'Drifted' && current !== desired) return `${current ?? 'nobody'}, declared ${desired ?? '?'}`;
+  if (state === 'Pending' && desired === undefined) return `${current ?? 'nobody'} → new`;
   return current === desired ? (current ?? '-') : `${current ?? 'nobody'} → ${desired ?? '?'}`;
 }
 

@@ -83,6 +83,8 @@ describe('What is registered from a run', () => {
       register: { description: 'From the night', tags: { team: 'churn' } },
     };
     const planned = await run('plan', spec);
+    expect(planned.output).toMatch(/Production +nobody → new \(from runs:/);
+    expect(planned.output).toContain(`… Production moves to the version that is registered from`);
     expect(planned.output).toContain(`+ register a version from runs:/${runId}/model`);
     const applied = await run('apply', spec);
     expect(applied.code, applied.output).toBe(0);
