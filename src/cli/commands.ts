@@ -1,6 +1,7 @@
 /** Every command, once: name, help, arguments, options and an example. The parser, `--help`, completion and docs read this. */
 import type { OptionName } from '../config.ts';
 import { APPLY_OPTIONS } from './apply.ts';
+import { EXPORT_OPTIONS } from './export.ts';
 import { PLAN_OPTIONS } from './plan.ts';
 import { RUN_OPTIONS } from './run.ts';
 import { STATUS_OPTIONS } from './status.ts';
@@ -53,6 +54,20 @@ export const COMMANDS = {
       'modelpromotion apply manifests/ --registry-uri http://127.0.0.1:5000',
       'modelpromotion apply manifests/ --yes -o json',
     ],
+  },
+  export: {
+    help: 'print the registry as it is, as manifests that plan to nothing',
+    argument: {
+      syntax: '[patterns...]',
+      help: 'names of models, in which * stands for any characters; all when none is given',
+    },
+    options: EXPORT_OPTIONS,
+    examples: [
+      'modelpromotion export --registry-uri http://127.0.0.1:5000 --output-dir manifests/',
+      "modelpromotion export 'churn-*' --namespace ml > churn.yaml",
+    ],
+    notes:
+      'A model with a version in Production or Staging, or with an alias, becomes one manifest. What no manifest may say is left out, told, and gives exit code 3; a pattern that no model matches gives 1, a file in the way 2.',
   },
   status: {
     help: 'show what a controller says of its promotions',

@@ -15,6 +15,7 @@ import { apply } from './apply.ts';
 import { COMMANDS, type CommandName, type CommandSpec } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+import { exportModels } from './export.ts';
 import { plan } from './plan.ts';
 import { quickstart } from './quickstart/tour.ts';
 import { run } from './run.ts';
@@ -34,6 +35,8 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   validate: (paths, flags, signal) => validate(paths, optionsOf('validate', flags), signal),
   plan: (paths, flags, signal) => plan(paths, optionsOf('plan', flags), environment(), signal),
   apply: (paths, flags, signal) => apply(paths, optionsOf('apply', flags), environment(), signal),
+  export: (patterns, flags, signal) =>
+    exportModels(patterns, optionsOf('export', flags), environment(), signal),
   status: (names, flags, signal) => status(names, optionsOf('status', flags), signal),
   wait: (names, flags, signal) => wait(names, optionsOf('wait', flags), signal),
   quickstart: async (_args, _flags, signal) => await quickstart({ signal }),

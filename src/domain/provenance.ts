@@ -9,6 +9,7 @@ import { clip } from '../api/quote.ts';
 import { isTimestamp } from '../api/timestamp.ts';
 import { movement, simulate, type Action } from './action.ts';
 import type { TargetId } from './desired.ts';
+import { fingerprint } from './fingerprint.ts';
 import type { Model, Version } from './observed.ts';
 import { identityOf, type Records } from './record.ts';
 import { currentHolder, isHeldBy } from './select.ts';
@@ -29,14 +30,6 @@ export function ownerTag(target: TargetId): string {
   if (characters.length <= LONGEST_KEY) return tag;
   const end = `.${fingerprint(target)}`;
   return `${characters.slice(0, LONGEST_KEY - end.length).join('')}${end}`;
-}
-
-/** 16 hexadecimal digits (FNV-1a): tells names apart, and proves nothing. */
-function fingerprint(text: string): string {
-  let hash = 0xcbf29ce484222325n;
-  for (let index = 0; index < text.length; index += 1)
-    hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(index))) * 0x100000001b3n);
-  return hash.toString(16).padStart(16, '0');
 }
 
 /**

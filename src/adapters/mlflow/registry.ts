@@ -140,6 +140,16 @@ export class MlflowRegistry implements Registry {
     return this.#batcher.read(model, signal);
   }
 
+  /**
+   * Every model of the registry, read at once; for commands that look at all of it. Nothing of it is kept.
+   * @throws RegistryError
+   */
+  async readRegistry(signal: AbortSignal): Promise<ReadonlyMap<string, Fact<Model>>> {
+    const ends = AbortSignal.any([signal, this.#closing.signal]);
+    await this.#connected(ends);
+    return readAll(this.#client, [undefined], ends);
+  }
+
   async write(model: string, action: Action, signal: AbortSignal): Promise<void> {
     await this.#sent(() => this.#send(model, action, signal));
   }
