@@ -1,5 +1,6 @@
 /** Every command, once: name, help, arguments, options and an example. The parser, `--help`, completion and docs read this. */
 import type { OptionName } from '../config.ts';
+import { ADOPT_OPTIONS } from './adopt.ts';
 import { APPLY_OPTIONS } from './apply.ts';
 import { EXPORT_OPTIONS } from './export.ts';
 import { PLAN_OPTIONS } from './plan.ts';
@@ -68,6 +69,17 @@ export const COMMANDS = {
     ],
     notes:
       'A model with a version in Production or Staging, or with an alias, becomes one manifest. What no manifest may say is left out, told, and gives exit code 3; a pattern that no model matches gives 1, a file in the way 2.',
+  },
+  adopt: {
+    help: 'take models that are as declared already under control, with tags of ours and no other write',
+    argument: PATHS,
+    options: ADOPT_OPTIONS,
+    examples: [
+      'modelpromotion adopt manifests/ --registry-uri http://127.0.0.1:5000',
+      'modelpromotion adopt manifests/ --yes -o json',
+    ],
+    notes:
+      'Sets the tags that apply would have left, so that whatever changes from then on is drift. A promotion that is not as declared is refused, with what differs, and gives exit code 3; nothing is written for it.',
   },
   status: {
     help: 'show what a controller says of its promotions',

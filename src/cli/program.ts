@@ -11,6 +11,7 @@ import {
   type OptionName,
 } from '../config.ts';
 import { SourceError } from '../reconcile/ports.ts';
+import { adoptPaths } from './adopt.ts';
 import { apply } from './apply.ts';
 import { COMMANDS, type CommandName, type CommandSpec } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
@@ -35,6 +36,7 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   validate: (paths, flags, signal) => validate(paths, optionsOf('validate', flags), signal),
   plan: (paths, flags, signal) => plan(paths, optionsOf('plan', flags), environment(), signal),
   apply: (paths, flags, signal) => apply(paths, optionsOf('apply', flags), environment(), signal),
+  adopt: (paths, flags, signal) => adoptPaths(paths, optionsOf('adopt', flags), environment(), signal),
   export: (patterns, flags, signal) =>
     exportModels(patterns, optionsOf('export', flags), environment(), signal),
   status: (names, flags, signal) => status(names, optionsOf('status', flags), signal),
