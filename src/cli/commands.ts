@@ -3,6 +3,7 @@ import type { OptionName } from '../config.ts';
 import { ADOPT_OPTIONS } from './adopt.ts';
 import { APPLY_OPTIONS } from './apply.ts';
 import { EXPORT_OPTIONS } from './export.ts';
+import { HISTORY_OPTIONS } from './history.ts';
 import { PLAN_OPTIONS } from './plan.ts';
 import { RUN_OPTIONS } from './run.ts';
 import { STATUS_OPTIONS } from './status.ts';
@@ -90,6 +91,18 @@ export const COMMANDS = {
       'modelpromotion status ml/churn -o yaml',
       'modelpromotion status --git-url https://git.example.com/ml/models.git',
     ],
+  },
+  history: {
+    help: 'show what changed the targets of a model, newest first',
+    argument: { syntax: '<name>', help: 'a model, or a promotion as NAME or NAMESPACE/NAME' },
+    options: HISTORY_OPTIONS,
+    examples: [
+      'modelpromotion history customer_churn --registry-uri http://127.0.0.1:5000',
+      'modelpromotion history ml/churn --git-url https://git.example.com/ml/models.git -o json',
+      'modelpromotion history ml/churn --context production',
+    ],
+    notes:
+      'Statuses remember the last 10 changes of a promotion, from a controller (--server), the status branch (--git-url) or a cluster (--kubeconfig, --context). The registry remembers on each version who put it somewhere last; anybody who may write tags may have written that.',
   },
   wait: {
     help: 'wait until promotions are ready; fails at once when one is stalled',

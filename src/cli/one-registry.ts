@@ -18,12 +18,23 @@ export interface OneRegistry extends AsyncDisposable {
 
 type Access = Config<'secrets-dir' | 'registry-allow'>;
 
+type RegistryConfig = Config<(typeof ONE_REGISTRY_OPTIONS)[number]> & Partial<Access>;
+
 /** To be opened with `await using`. @throws ConfigError */
-export function openOneRegistry(
-  config: Config<(typeof ONE_REGISTRY_OPTIONS)[number]> & Partial<Access>,
+export function openOneRegistry(config: RegistryConfig, env: Environment, signal: AbortSignal): OneRegistry {
+  const found = openOwnRegistry(config, env, signal);
+  if (found !== undefined) return found;
+  throw new ConfigError([
+    '--registry-uri: needed, the address of an MLflow server such as http://127.0.0.1:5000',
+  ]);
+}
+
+/** Undefined when no option and no variable names one. @throws ConfigError */
+export function openOwnRegistry(
+  config: RegistryConfig,
   env: Environment,
   signal: AbortSignal,
-): OneRegistry {
+): OneRegistry | undefined {
   const scrubber = new Scrubber();
   const directory = openRegistries({
     config: {
@@ -39,15 +50,13 @@ export function openOneRegistry(
     fence: () => !signal.aborted,
   });
   const { own } = directory;
-  if (own === undefined)
-    throw new ConfigError([
-      '--registry-uri: needed, the address of an MLflow server such as http://127.0.0.1:5000',
-    ]);
-  return {
-    registry: own.registry,
-    directory,
-    uri: own.uri,
-    scrubber,
-    [Symbol.asyncDispose]: () => directory.close(),
-  };
+  return (
+    own && {
+      registry: own.registry,
+      directory,
+      uri: own.uri,
+      scrubber,
+      [Symbol.asyncDispose]: () => directory.close(),
+    }
+  );
 }

@@ -17,6 +17,7 @@ import { COMMANDS, type CommandName, type CommandSpec } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { exportModels } from './export.ts';
+import { history } from './history.ts';
 import { plan } from './plan.ts';
 import { quickstart } from './quickstart/tour.ts';
 import { run } from './run.ts';
@@ -40,6 +41,7 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   export: (patterns, flags, signal) =>
     exportModels(patterns, optionsOf('export', flags), environment(), signal),
   status: (names, flags, signal) => status(names, optionsOf('status', flags), signal),
+  history: ([name = ''], flags, signal) => history(name, optionsOf('history', flags), environment(), signal),
   wait: (names, flags, signal) => wait(names, optionsOf('wait', flags), signal),
   quickstart: async (_args, _flags, signal) => await quickstart({ signal }),
   version: async () => {
