@@ -225,6 +225,23 @@ export const OPTIONS = {
     help: 'folder for one file a manifest, made where it is missing',
     defaultHelp: 'one stream on standard output',
   },
+  'to-registry-uri': {
+    type: 'text',
+    value: 'URL',
+    help: 'address of the other MLflow server',
+  },
+  'to-registry-secret': {
+    type: 'text',
+    value: 'NAME',
+    help: 'secret of --secrets-dir for the other server, with token, or username and password, and origins',
+    defaultHelp: 'no credential',
+  },
+  'to-model': {
+    type: 'text',
+    value: 'NAME',
+    help: 'what the model is called there',
+    defaultHelp: 'the same',
+  },
   force: { type: 'switch', help: 'overwrite files that say something else' },
   'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending' },
   yes: { type: 'switch', short: 'y', help: 'apply without asking' },

@@ -2,6 +2,7 @@
 import type { OptionName } from '../config.ts';
 import { ADOPT_OPTIONS } from './adopt.ts';
 import { APPLY_OPTIONS } from './apply.ts';
+import { COPY_OPTIONS } from './copy.ts';
 import { EXPORT_OPTIONS } from './export.ts';
 import { HISTORY_OPTIONS } from './history.ts';
 import { PLAN_OPTIONS } from './plan.ts';
@@ -114,6 +115,20 @@ export const COMMANDS = {
     ],
     notes:
       'Mistakes in the source are told as well. Where no promotion is named they end it with exit code 2, for what cannot be read may be what was pushed.',
+  },
+  copy: {
+    help: 'make a version of one registry a version of another, once',
+    argument: {
+      syntax: '<version>',
+      help: 'MODEL/3, MODEL@champion, MODEL/Production, or MODEL for the newest that is ready',
+    },
+    options: COPY_OPTIONS,
+    examples: [
+      'modelpromotion copy churn/3 --registry-uri http://127.0.0.1:5000 --to-registry-uri https://mlflow.example.com --secrets-dir secrets --to-registry-secret prod',
+      'modelpromotion copy churn@champion --registry-uri http://127.0.0.1:5000 --to-registry-uri https://mlflow.example.com --to-model prod.churn',
+    ],
+    notes:
+      'Artifacts stay where they are, so they must be where both servers reach them, such as s3://; what is not is refused, with exit code 3. Tags say where the copy comes from, and that it is there already. No stage and no alias is set: that is for a promotion.',
   },
   quickstart: {
     help: 'start a real MLflow, a git repository and the controller, and walk the tour',

@@ -12,6 +12,8 @@ export interface OneRegistry extends AsyncDisposable {
   readonly directory: RegistryDirectory;
   /** Without any secret. */
   readonly uri: string;
+  /** What tells it from other registries. */
+  readonly address: string;
   /** Knows every secret that was used. */
   readonly scrubber: Scrubber;
 }
@@ -55,6 +57,7 @@ export function openOwnRegistry(
       registry: own.registry,
       directory,
       uri: own.uri,
+      address: own.address,
       scrubber,
       [Symbol.asyncDispose]: () => directory.close(),
     }

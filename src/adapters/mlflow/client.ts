@@ -9,6 +9,7 @@ import {
   parseJson,
   readModel,
   readDelivery,
+  readLocation,
   readModelPage,
   readServerInfo,
   readServerVersion,
@@ -147,6 +148,31 @@ export class MlflowClient {
     };
     const pages = this.#pagesOf(read, { filter, bulk, order, size: this.#pages.versions }, signal);
     return once(pages, ({ name, version }) => `${version}/${name}`);
+  }
+
+  /** Where the artifacts of a version are, as far as the server can tell. */
+  location(name: string, version: string, signal: AbortSignal): Promise<string> {
+    const path = `${API}/model-versions/get-download-uri`;
+    const query = { name, version };
+    return this.#read({ name: 'get-download-uri', path, query, parse: json(readLocation) }, signal);
+  }
+
+  /** @param body name, tags, description */
+  createModel(body: Named, signal: AbortSignal): Promise<WireModel> {
+    const path = `${API}/registered-models/create`;
+    return this.#write({ name: 'create-model', method: 'POST', path, body, parse: json(readModel) }, signal);
+  }
+
+  /**
+   * Not idempotent: a tag of ours in the body is what tells afterwards whether it was carried out.
+   * @param body name, source, tags, description
+   */
+  createVersion(body: Named, signal: AbortSignal): Promise<WireVersion> {
+    const path = `${API}/model-versions/create`;
+    return this.#write(
+      { name: 'create-version', method: 'POST', path, body, parse: json(readVersion) },
+      signal,
+    );
   }
 
   transition(
@@ -411,7 +437,7 @@ type Read<T> = Parsed<T> &
   Pick<Call, 'path' | 'query' | 'ofServer'> & { readonly timeout?: number; readonly bulk?: boolean };
 type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path'> & { readonly body: Named };
 /** Every write concerns one model. */
-type Named = Readonly<Record<string, unknown>> & { readonly name: string };
+export type Named = Readonly<Record<string, unknown>> & { readonly name: string };
 /** A call that is sent once. */
 type Once<T> = Parsed<T> & Pick<Call, 'method' | 'path' | 'query' | 'body'>;
 type OrderedSearch = Search & { readonly order: readonly string[]; readonly size: number };

@@ -24,6 +24,7 @@ export interface WireVersion {
 
 export interface WireModel {
   name: string;
+  description?: string;
   last_updated_timestamp?: number;
   tags?: WireTag[];
   aliases?: { alias: string; version: string }[];
@@ -74,6 +75,7 @@ const model: JSONSchemaType<WireModel> = {
   required: ['name'],
   properties: {
     name: { type: 'string' },
+    description: text,
     last_updated_timestamp: time,
     tags,
     aliases: {
@@ -156,6 +158,12 @@ const deliveryAnswer = ajv.compile<{ result: WireDelivery }>({
   },
 });
 
+const locationAnswer = ajv.compile<{ artifact_uri: string }>({
+  type: 'object',
+  required: ['artifact_uri'],
+  properties: { artifact_uri: { type: 'string' } },
+});
+
 const serverInfoAnswer = ajv.compile<{ workspaces_enabled?: boolean }>({
   type: 'object',
   properties: { workspaces_enabled: { type: 'boolean', nullable: true } },
@@ -188,6 +196,10 @@ export function readModel(answer: unknown): WireModel {
 
 export function readVersion(answer: unknown): WireVersion {
   return checked(versionAnswer, answer).model_version;
+}
+
+export function readLocation(answer: unknown): string {
+  return checked(locationAnswer, answer).artifact_uri;
 }
 
 export function readModelPage(answer: unknown): Page<WireModel> {
