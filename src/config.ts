@@ -243,7 +243,7 @@ export const OPTIONS = {
     defaultHelp: 'the same',
   },
   force: { type: 'switch', help: 'overwrite files that say something else' },
-  'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending' },
+  'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending, or when two sides differ' },
   yes: { type: 'switch', short: 'y', help: 'apply without asking' },
   'log-level': {
     type: 'choice',

@@ -3,6 +3,7 @@ import type { OptionName } from '../config.ts';
 import { ADOPT_OPTIONS } from './adopt.ts';
 import { APPLY_OPTIONS } from './apply.ts';
 import { COPY_OPTIONS } from './copy.ts';
+import { DIFF_OPTIONS } from './diff.ts';
 import { EXPORT_OPTIONS } from './export.ts';
 import { HISTORY_OPTIONS } from './history.ts';
 import { PLAN_OPTIONS } from './plan.ts';
@@ -115,6 +116,21 @@ export const COMMANDS = {
     ],
     notes:
       'Mistakes in the source are told as well. Where no promotion is named they end it with exit code 2, for what cannot be read may be what was pushed.',
+  },
+  diff: {
+    help: 'show what two revisions of manifests, or two registries, say differently',
+    argument: {
+      syntax: '[sides...]',
+      help: 'two of manifests, each a path, or REV: or REV:PATH of the git repository here; none for two registries',
+    },
+    options: DIFF_OPTIONS,
+    examples: [
+      'modelpromotion diff HEAD~1:manifests manifests/',
+      'modelpromotion diff main: HEAD: -o markdown',
+      'modelpromotion diff --registry-uri http://127.0.0.1:5000 --to-registry-uri https://mlflow.example.com --exit-code',
+    ],
+    notes:
+      'PATH counts from the root of the repository. Each registry numbers its own versions: two are the same when one is a copy of the other (see copy), or when both were made from one source by one run.',
   },
   copy: {
     help: 'make a version of one registry a version of another, once',

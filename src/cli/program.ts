@@ -16,6 +16,7 @@ import { apply } from './apply.ts';
 import { COMMANDS, type CommandName, type CommandSpec } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { copy } from './copy.ts';
+import { diff } from './diff.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { exportModels } from './export.ts';
 import { history } from './history.ts';
@@ -44,6 +45,7 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   status: (names, flags, signal) => status(names, optionsOf('status', flags), signal),
   history: ([name = ''], flags, signal) => history(name, optionsOf('history', flags), environment(), signal),
   wait: (names, flags, signal) => wait(names, optionsOf('wait', flags), signal),
+  diff: (sides, flags, signal) => diff(sides, optionsOf('diff', flags), environment(), signal),
   copy: ([version = ''], flags, signal) => copy(version, optionsOf('copy', flags), environment(), signal),
   quickstart: async (_args, _flags, signal) => await quickstart({ signal }),
   version: async () => {
