@@ -17,6 +17,16 @@ const NAME: Form = {
   words: 'letters, digits, ".", "_" and "-", the first a letter or digit, at most 63',
 };
 
+const NAMESPACE: Form = {
+  pattern: /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/,
+  words: 'lower-case letters, digits and "-", at most 63',
+};
+
+const OBJECT: Form = {
+  pattern: /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/,
+  words: 'lower-case letters, digits, "-" and "."',
+};
+
 interface OptionBase {
   readonly help: string;
   /** What stands for the value in the help; absent for a switch. */
@@ -195,7 +205,45 @@ export const OPTIONS = {
     value: 'FORMAT',
     help: 'table, json, yaml or markdown',
   },
-  'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending' },
+  namespace: {
+    type: 'text',
+    default: 'default',
+    value: 'NAME',
+    form: NAMESPACE,
+    help: 'namespace of the manifests that are made',
+  },
+  'registry-name': {
+    type: 'text',
+    default: 'default',
+    value: 'NAME',
+    form: OBJECT,
+    help: 'name of the ModelRegistry that the manifests refer to',
+  },
+  'output-dir': {
+    type: 'text',
+    value: 'DIR',
+    help: 'folder for one file a manifest, made where it is missing',
+    defaultHelp: 'one stream on standard output',
+  },
+  'to-registry-uri': {
+    type: 'text',
+    value: 'URL',
+    help: 'address of the other MLflow server',
+  },
+  'to-registry-secret': {
+    type: 'text',
+    value: 'NAME',
+    help: 'secret of --secrets-dir for the other server, with token, or username and password, and origins',
+    defaultHelp: 'no credential',
+  },
+  'to-model': {
+    type: 'text',
+    value: 'NAME',
+    help: 'what the model is called there',
+    defaultHelp: 'the same',
+  },
+  force: { type: 'switch', help: 'overwrite files that say something else' },
+  'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending, or when two sides differ' },
   yes: { type: 'switch', short: 'y', help: 'apply without asking' },
   'log-level': {
     type: 'choice',

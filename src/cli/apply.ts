@@ -3,13 +3,14 @@ import type { Config, Environment, OptionName } from '../config.ts';
 import { toYaml } from '../api/yaml.ts';
 import { LOG_OPTIONS, REGISTRY_OPTIONS } from './assembly.ts';
 import type { Applied } from './apply-progress.ts';
+import { ask } from './ask.ts';
 import { carryOut, isPending } from './carry-out.ts';
-import { EXIT, worst, type ExitCode } from './exit.ts';
+import { worst, type ExitCode } from './exit.ts';
 import { planPaths } from './oneshot.ts';
 import { plural, renderPlan } from './render/plan.ts';
 import { markdownTable } from './render/table.ts';
 import { exitCodeOf, exitCodeOfObstacle, reportPlan, type PlanReport } from './report.ts';
-import { confirm, isInteractive, paint, print, progress, tell } from './terminal.ts';
+import { paint, print, progress } from './terminal.ts';
 
 export const APPLY_OPTIONS = [
   'yes',
@@ -37,7 +38,9 @@ export async function apply(
       if (config.output !== 'table') print(renderApplied(obstructed(report), report, config.output));
       return exitCodeOf(report, false);
     }
-    const refusal = await ask(config, report, signal);
+    const question = { command: 'apply', text: 'Apply this plan?', yes: config.yes };
+    const shown = config.output === 'table' ? undefined : renderPlan(report, 'table');
+    const refusal = await ask({ ...question, shown }, signal);
     if (refusal !== undefined) return refusal;
     const applied = await carryOut(oneShot, signal);
     const told = config.output === 'table' ? applied : [...applied, ...obstructed(report)];
@@ -61,23 +64,6 @@ function obstructed({ promotions }: PlanReport): Applied[] {
   return promotions.flatMap(({ promotion, state, obstacle }) =>
     state === 'Blocked' && obstacle !== undefined ? [{ promotion, actions: [], obstacle }] : [],
   );
-}
-
-/** Undefined when it may be applied. Nobody is asked about a plan that was not shown. */
-async function ask(
-  config: ApplyConfig,
-  report: PlanReport,
-  signal: AbortSignal,
-): Promise<ExitCode | undefined> {
-  if (config.yes) return undefined;
-  if (!isInteractive()) {
-    tell('apply asks before it changes anything, and this is not a terminal: run it with --yes');
-    return EXIT.invalid;
-  }
-  if (config.output !== 'table') tell(renderPlan(report, 'table'));
-  if (await confirm('Apply this plan? Only "yes" is accepted: ', signal)) return undefined;
-  tell('Nothing was changed.');
-  return EXIT.failed;
 }
 
 function renderApplied(

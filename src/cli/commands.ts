@@ -1,6 +1,11 @@
 /** Every command, once: name, help, arguments, options and an example. The parser, `--help`, completion and docs read this. */
 import type { OptionName } from '../config.ts';
+import { ADOPT_OPTIONS } from './adopt.ts';
 import { APPLY_OPTIONS } from './apply.ts';
+import { COPY_OPTIONS } from './copy.ts';
+import { DIFF_OPTIONS } from './diff.ts';
+import { EXPORT_OPTIONS } from './export.ts';
+import { HISTORY_OPTIONS } from './history.ts';
 import { PLAN_OPTIONS } from './plan.ts';
 import { RUN_OPTIONS } from './run.ts';
 import { STATUS_OPTIONS } from './status.ts';
@@ -54,6 +59,31 @@ export const COMMANDS = {
       'modelpromotion apply manifests/ --yes -o json',
     ],
   },
+  export: {
+    help: 'print the registry as it is, as manifests that plan to nothing',
+    argument: {
+      syntax: '[patterns...]',
+      help: 'names of models, in which * stands for any characters; all when none is given',
+    },
+    options: EXPORT_OPTIONS,
+    examples: [
+      'modelpromotion export --registry-uri http://127.0.0.1:5000 --output-dir manifests/',
+      "modelpromotion export 'churn-*' --namespace ml > churn.yaml",
+    ],
+    notes:
+      'A model with a version in Production or Staging, or with an alias, becomes one manifest. What no manifest may say is left out, told, and gives exit code 3; a pattern that no model matches gives 1, a file in the way 2.',
+  },
+  adopt: {
+    help: 'take models that are as declared already under control, with tags of ours and no other write',
+    argument: PATHS,
+    options: ADOPT_OPTIONS,
+    examples: [
+      'modelpromotion adopt manifests/ --registry-uri http://127.0.0.1:5000',
+      'modelpromotion adopt manifests/ --yes -o json',
+    ],
+    notes:
+      'Sets the tags that apply would have left, so that whatever changes from then on is drift. A promotion that is not as declared is refused, with what differs, and gives exit code 3; nothing is written for it.',
+  },
   status: {
     help: 'show what a controller says of its promotions',
     argument: { syntax: '[promotions...]', help: 'NAME or NAMESPACE/NAME; all when none is given' },
@@ -63,6 +93,18 @@ export const COMMANDS = {
       'modelpromotion status ml/churn -o yaml',
       'modelpromotion status --git-url https://git.example.com/ml/models.git',
     ],
+  },
+  history: {
+    help: 'show what changed the targets of a model, newest first',
+    argument: { syntax: '<name>', help: 'a model, or a promotion as NAME or NAMESPACE/NAME' },
+    options: HISTORY_OPTIONS,
+    examples: [
+      'modelpromotion history customer_churn --registry-uri http://127.0.0.1:5000',
+      'modelpromotion history ml/churn --git-url https://git.example.com/ml/models.git -o json',
+      'modelpromotion history ml/churn --context production',
+    ],
+    notes:
+      'Statuses remember the last 10 changes of a promotion, from a controller (--server), the status branch (--git-url) or a cluster (--kubeconfig, --context). The registry remembers on each version who put it somewhere last; anybody who may write tags may have written that.',
   },
   wait: {
     help: 'wait until promotions are ready; fails at once when one is stalled',
@@ -74,6 +116,35 @@ export const COMMANDS = {
     ],
     notes:
       'Mistakes in the source are told as well. Where no promotion is named they end it with exit code 2, for what cannot be read may be what was pushed.',
+  },
+  diff: {
+    help: 'show what two revisions of manifests, or two registries, say differently',
+    argument: {
+      syntax: '[sides...]',
+      help: 'two of manifests, each a path, or REV: or REV:PATH of the git repository here; none for two registries',
+    },
+    options: DIFF_OPTIONS,
+    examples: [
+      'modelpromotion diff HEAD~1:manifests manifests/',
+      'modelpromotion diff main: HEAD: -o markdown',
+      'modelpromotion diff --registry-uri http://127.0.0.1:5000 --to-registry-uri https://mlflow.example.com --exit-code',
+    ],
+    notes:
+      'PATH counts from the root of the repository. Each registry numbers its own versions: two are the same when one is a copy of the other (see copy), or when both were made from one source by one run.',
+  },
+  copy: {
+    help: 'make a version of one registry a version of another, once',
+    argument: {
+      syntax: '<version>',
+      help: 'MODEL/3, MODEL@champion, MODEL/Production, or MODEL for the newest that is ready',
+    },
+    options: COPY_OPTIONS,
+    examples: [
+      'modelpromotion copy churn/3 --registry-uri http://127.0.0.1:5000 --to-registry-uri https://mlflow.example.com --secrets-dir secrets --to-registry-secret prod',
+      'modelpromotion copy churn@champion --registry-uri http://127.0.0.1:5000 --to-registry-uri https://mlflow.example.com --to-model prod.churn',
+    ],
+    notes:
+      'Artifacts stay where they are, so they must be where both servers reach them, such as s3://; what is not is refused, with exit code 3. Tags say where the copy comes from, and that it is there already. No stage and no alias is set: that is for a promotion.',
   },
   quickstart: {
     help: 'start a real MLflow, a git repository and the controller, and walk the tour',

@@ -173,7 +173,7 @@ function fromFiles(files: ReadonlyMap<string, string>): ObservedStatus {
   };
 }
 
-function toObserved(document: Readonly<Record<string, unknown>>): ObservedPromotion {
+export function toObserved(document: Readonly<Record<string, unknown>>): ObservedPromotion {
   const { metadata, spec, status } = document as {
     metadata?: { namespace?: string; name?: string; generation?: number };
     spec?: { model?: string };

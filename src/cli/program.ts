@@ -11,10 +11,15 @@ import {
   type OptionName,
 } from '../config.ts';
 import { SourceError } from '../reconcile/ports.ts';
+import { adoptPaths } from './adopt.ts';
 import { apply } from './apply.ts';
 import { COMMANDS, type CommandName, type CommandSpec } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
+import { copy } from './copy.ts';
+import { diff } from './diff.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+import { exportModels } from './export.ts';
+import { history } from './history.ts';
 import { plan } from './plan.ts';
 import { quickstart } from './quickstart/tour.ts';
 import { run } from './run.ts';
@@ -34,8 +39,14 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   validate: (paths, flags, signal) => validate(paths, optionsOf('validate', flags), signal),
   plan: (paths, flags, signal) => plan(paths, optionsOf('plan', flags), environment(), signal),
   apply: (paths, flags, signal) => apply(paths, optionsOf('apply', flags), environment(), signal),
+  adopt: (paths, flags, signal) => adoptPaths(paths, optionsOf('adopt', flags), environment(), signal),
+  export: (patterns, flags, signal) =>
+    exportModels(patterns, optionsOf('export', flags), environment(), signal),
   status: (names, flags, signal) => status(names, optionsOf('status', flags), signal),
+  history: ([name = ''], flags, signal) => history(name, optionsOf('history', flags), environment(), signal),
   wait: (names, flags, signal) => wait(names, optionsOf('wait', flags), signal),
+  diff: (sides, flags, signal) => diff(sides, optionsOf('diff', flags), environment(), signal),
+  copy: ([version = ''], flags, signal) => copy(version, optionsOf('copy', flags), environment(), signal),
   quickstart: async (_args, _flags, signal) => await quickstart({ signal }),
   version: async () => {
     print(`modelpromotion ${await version()}`);

@@ -66,30 +66,47 @@ export interface Signature {
 
 /** The marks that belong to a list of applied actions: at most one a version, and owner tags that are missing. */
 export function marksFor(applied: readonly Action[], model: Model, signature: Signature): Mark[] {
-  const after = applied.reduce(simulate, model);
-  const targetsByVersion = new Map<string, TargetId[]>();
-  for (const action of applied) {
+  const placed = applied.flatMap((action): Placed[] => {
     const version = movement(action)?.to;
-    if (version !== undefined)
-      targetsByVersion.set(version, [...(targetsByVersion.get(version) ?? []), action.target]);
-  }
-  const owned = new Set(applied.map((action) => action.target));
+    return version === undefined ? [] : [{ target: action.target, version }];
+  });
+  const targets = applied.map(({ target }) => target);
+  return marksOf(placed, targets, applied.reduce(simulate, model), signature);
+}
+
+/** A version on the target that it was put on, or is to be known to have been put on. */
+export interface Placed {
+  readonly target: TargetId;
+  readonly version: string;
+}
+
+/** The marks that say of these versions that they were put there, and of these targets that they are ours. */
+export function marksOf(
+  placed: readonly Placed[],
+  owned: readonly TargetId[],
+  model: Model,
+  { owner, revision, digest, at }: Signature,
+): Mark[] {
+  const targetsByVersion = new Map<string, TargetId[]>();
+  for (const { target, version } of placed)
+    targetsByVersion.set(version, [...(targetsByVersion.get(version) ?? []), target]);
   return [
-    ...[...targetsByVersion].map(([version, targets]): Mark => ({
-      version,
-      key: PROVENANCE_TAG,
-      value: JSON.stringify({
-        by: signature.owner,
-        targets: [...new Set([...stillHeld(after, version, signature.owner), ...targets])],
-        revision: signature.revision,
-        digest: signature.digest,
-        at: signature.at,
-      }),
-    })),
-    ...[...owned]
-      .filter((target) => model.tags.get(ownerTag(target)) !== signature.owner)
-      .map((target): Mark => ({ version: undefined, key: ownerTag(target), value: signature.owner })),
+    ...[...targetsByVersion].map(([version, placed]): Mark => {
+      const targets = [...new Set([...stillHeld(model, version, owner), ...placed])];
+      return {
+        version,
+        key: PROVENANCE_TAG,
+        value: JSON.stringify({ by: owner, targets, revision, digest, at }),
+      };
+    }),
+    ...[...new Set(owned)]
+      .filter((target) => !isOwned(target, model, owner))
+      .map((target): Mark => ({ version: undefined, key: ownerTag(target), value: owner })),
   ];
+}
+
+export function isOwned(target: TargetId, model: Model, owner: string): boolean {
+  return model.tags.get(ownerTag(target)) === owner;
 }
 
 function installationOf(owner: string): string {

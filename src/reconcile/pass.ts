@@ -55,7 +55,7 @@ export interface PassOptions extends ApplyOptions {
 }
 
 /** How long a reading may lag behind our own write before the difference is believed (a read replica). */
-const LAG = [100, 300, 1_000, 2_000];
+export const LAG = [100, 300, 1_000, 2_000];
 
 export async function reconcile(
   input: PassInput,

@@ -132,7 +132,7 @@ export class GitSource implements Source {
   }
 }
 
-function isReadable({ mode, name }: TreeEntry): boolean {
+export function isReadable({ mode, name }: TreeEntry): boolean {
   return mode !== SYMLINK && mode !== SUBMODULE && isManifestName(name) && nameMistake(name) === undefined;
 }
 

@@ -14,6 +14,7 @@ import {
   readLoggedModel,
   readRun,
   readRunPage,
+  readLocation,
   readModelPage,
   readServerInfo,
   readServerVersion,
@@ -218,30 +219,24 @@ export class MlflowClient {
     }
   }
 
-  createModel(
-    name: string,
-    description: string,
-    tags: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const body = { name, description, tags: asPairs(tags) };
-    return this.#change('create-model', 'POST', '/registered-models/create', body, signal);
+  /** Where the artifacts of a version are, as far as the server can tell. */
+  location(name: string, version: string, signal: AbortSignal): Promise<string> {
+    const path = `${API}/model-versions/get-download-uri`;
+    const query = { name, version };
+    return this.#read({ name: 'get-download-uri', path, query, parse: json(readLocation) }, signal);
   }
 
-  /** Makes a new version each time it is sent. */
-  createVersion(
-    name: string,
-    { source, runId, modelId, description, tags }: NewVersion,
-    signal: AbortSignal,
-  ): Promise<WireVersion> {
-    const body = {
-      name,
-      source,
-      description,
-      tags: asPairs(tags),
-      ...(runId === '' ? {} : { run_id: runId }),
-      ...(modelId === undefined ? {} : { model_id: modelId }),
-    };
+  /** @param body name, tags, description */
+  createModel(body: Named, signal: AbortSignal): Promise<WireModel> {
+    const path = `${API}/registered-models/create`;
+    return this.#write({ name: 'create-model', method: 'POST', path, body, parse: json(readModel) }, signal);
+  }
+
+  /**
+   * Not idempotent: a tag of ours in the body is what tells afterwards whether it was carried out.
+   * @param body name, source, tags, description
+   */
+  createVersion(body: Named, signal: AbortSignal): Promise<WireVersion> {
     const path = `${API}/model-versions/create`;
     return this.#write(
       { name: 'create-version', method: 'POST', path, body, parse: json(readVersion) },
@@ -487,20 +482,6 @@ export class MlflowClient {
   }
 }
 
-/** What a version is made from. */
-export interface NewVersion {
-  readonly source: string;
-  /** Empty when there is none. */
-  readonly runId: string;
-  readonly modelId: string | undefined;
-  readonly description: string;
-  readonly tags: Readonly<Record<string, string>>;
-}
-
-function asPairs(tags: Readonly<Record<string, string>>): { key: string; value: string }[] {
-  return Object.entries(tags).map(([key, value]) => ({ key, value }));
-}
-
 /** Behind whatever else waits for the registry. */
 const LAST = Infinity;
 
@@ -526,7 +507,7 @@ type Read<T> = Parsed<T> &
   Partial<Pick<Call, 'method' | 'body'>> & { readonly timeout?: number; readonly bulk?: boolean };
 type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path'> & { readonly body: Named };
 /** Every write concerns one model. */
-type Named = Readonly<Record<string, unknown>> & { readonly name: string };
+export type Named = Readonly<Record<string, unknown>> & { readonly name: string };
 /** A call that is sent once. */
 type Once<T> = Parsed<T> & Pick<Call, 'method' | 'path' | 'query' | 'body'>;
 type OrderedSearch = Search & { readonly order: readonly string[]; readonly size: number };

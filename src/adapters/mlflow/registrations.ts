@@ -6,6 +6,7 @@
 import type { Register } from '../../domain/action.ts';
 import type { MlflowClient } from './client.ts';
 import { RegistryError } from './errors.ts';
+import { toWireTags } from './wire.ts';
 
 /** How many times a request's own time a server may still be busy with it. */
 const GRACE = 2;
@@ -35,7 +36,17 @@ export class Registrations {
       throw new RegistryError('transient', message, { retryAfter: left });
     }
     try {
-      await this.#client.createVersion(model, { source, runId, modelId, description, tags }, signal);
+      await this.#client.createVersion(
+        {
+          name: model,
+          source,
+          description,
+          tags: toWireTags(new Map(Object.entries(tags))),
+          ...(runId === '' ? {} : { run_id: runId }),
+          ...(modelId === undefined ? {} : { model_id: modelId }),
+        },
+        signal,
+      );
       this.#remember(key);
     } catch (error) {
       if (!(error instanceof RegistryError) || error.ambiguous || error.notFound) this.#remember(key);

@@ -4,6 +4,7 @@
  */
 import type { Action } from '../../domain/action.ts';
 import type { Grounds, Question } from '../../domain/grounds.ts';
+import type { NewVersion } from '../../domain/copy.ts';
 import type { Fact, Model } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
 import { WriteError, type Registry } from '../../reconcile/ports.ts';
@@ -18,6 +19,7 @@ import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
 import { Snapshot } from './snapshot.ts';
 import { readAll, readChanges, readLive, reasonOf, unknownFrom } from './sweep.ts';
+import { toModel, toWireTags } from './wire.ts';
 import { WebhookKeeper, type WebhookOptions, type WebhookState } from './webhook.ts';
 import { CLOSED, Transport, type Connections, type TransportOptions } from './transport.ts';
 
@@ -82,6 +84,12 @@ export interface MlflowRegistryOptions extends TransportOptions {
   readonly pages?: PageSizes;
   /** Our webhook there; a one-shot command keeps none. */
   readonly webhook?: WebhookOptions | undefined;
+}
+
+/** What people say of a registered model. */
+export interface Described {
+  readonly description: string;
+  readonly tags: ReadonlyMap<string, string>;
 }
 
 export class MlflowRegistry implements Registry {
@@ -150,6 +158,52 @@ export class MlflowRegistry implements Registry {
 
   async grounds(question: Question, signal: AbortSignal): Promise<Grounds> {
     return this.#grounds.read(question, signal);
+  }
+
+  /**
+   * Every model of the registry, read at once; for commands that look at all of it. Nothing of it is kept.
+   * @throws RegistryError
+   */
+  async readRegistry(signal: AbortSignal): Promise<ReadonlyMap<string, Fact<Model>>> {
+    const ends = AbortSignal.any([signal, this.#closing.signal]);
+    await this.#connected(ends);
+    return readAll(this.#client, [undefined], ends);
+  }
+
+  /** What a model is told by people to be; undefined when it is not there. @throws RegistryError */
+  async describeModel(name: string, signal: AbortSignal): Promise<Described | undefined> {
+    await this.#connected(signal);
+    try {
+      const wire = await this.#client.model(name, signal);
+      return { description: wire.description ?? '', tags: toModel(wire, []).tags };
+    } catch (error) {
+      if (error instanceof RegistryError && error.notFound) return undefined;
+      throw error;
+    }
+  }
+
+  /** Where the artifacts of a version are. @throws RegistryError */
+  async location(model: string, version: string, signal: AbortSignal): Promise<string> {
+    await this.#connected(signal);
+    return this.#client.location(model, version, signal);
+  }
+
+  /** Makes a registered model; one that is there by now is as good. @throws WriteError */
+  async createModel(name: string, { description, tags }: Described, signal: AbortSignal): Promise<void> {
+    await this.#sent(() => this.#makeModel(name, description, tags, signal));
+  }
+
+  /** Makes a version, and tells its number. Must not be sent again before it was looked for. @throws WriteError */
+  async createVersion(
+    { model: name, source, description, tags }: NewVersion,
+    signal: AbortSignal,
+  ): Promise<string> {
+    let number = '';
+    await this.#sent(async () => {
+      const body = { name, source, description, tags: toWireTags(tags) };
+      number = (await this.#client.createVersion(body, signal)).version;
+    });
+    return number;
   }
 
   async write(model: string, action: Action, signal: AbortSignal): Promise<void> {
@@ -323,6 +377,19 @@ export class MlflowRegistry implements Registry {
     return this.#capabilities?.inOperator === true;
   }
 
+  async #makeModel(
+    name: string,
+    description: string,
+    tags: Described['tags'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await this.#client.createModel({ name, description, tags: toWireTags(tags) }, signal);
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.code !== 'RESOURCE_ALREADY_EXISTS') throw error;
+    }
+  }
+
   async #send(model: string, action: Action, signal: AbortSignal): Promise<void> {
     switch (action.kind) {
       case 'Transition': {
@@ -348,7 +415,7 @@ export class MlflowRegistry implements Registry {
       case 'SetDescription':
         return this.#client.setDescription(model, action.version, action.description, signal);
       case 'CreateModel':
-        return this.#client.createModel(model, action.description, action.tags, signal);
+        return this.#makeModel(model, action.description, new Map(Object.entries(action.tags)), signal);
       case 'Register':
         return this.#registrations.register(model, action, signal);
       default:

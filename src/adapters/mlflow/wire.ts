@@ -25,6 +25,7 @@ export interface WireVersion {
 
 export interface WireModel {
   name: string;
+  description?: string;
   last_updated_timestamp?: number;
   tags?: WireTag[];
   aliases?: { alias: string; version: string }[];
@@ -90,6 +91,7 @@ const model: JSONSchemaType<WireModel> = {
   required: ['name'],
   properties: {
     name: { type: 'string' },
+    description: text,
     last_updated_timestamp: time,
     tags,
     aliases: {
@@ -269,6 +271,12 @@ const deliveryAnswer = ajv.compile<{ result: WireDelivery }>({
   },
 });
 
+const locationAnswer = ajv.compile<{ artifact_uri: string }>({
+  type: 'object',
+  required: ['artifact_uri'],
+  properties: { artifact_uri: { type: 'string' } },
+});
+
 const serverInfoAnswer = ajv.compile<{ workspaces_enabled?: boolean }>({
   type: 'object',
   properties: { workspaces_enabled: { type: 'boolean', nullable: true } },
@@ -301,6 +309,10 @@ export function readModel(answer: unknown): WireModel {
 
 export function readVersion(answer: unknown): WireVersion {
   return checked(versionAnswer, answer).model_version;
+}
+
+export function readLocation(answer: unknown): string {
+  return checked(locationAnswer, answer).artifact_uri;
 }
 
 export function readModelPage(answer: unknown): Page<WireModel> {
@@ -419,4 +431,8 @@ export function toRun({ info, data = {} }: WireRun): Run {
     params: toTags(data.params),
     tags: toTags(data.tags),
   };
+}
+
+export function toWireTags(tags: ReadonlyMap<string, string>): { key: string; value: string }[] {
+  return [...tags].map(([key, value]) => ({ key, value }));
 }

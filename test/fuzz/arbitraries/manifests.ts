@@ -30,7 +30,24 @@ function targets(entries: unknown): readonly Fields[] {
   const list: readonly Fields[] = Array.isArray(entries) ? entries : [];
   const byName = new Map(list.map((entry) => [entry['name'], entry]));
   return [...byName.values()].map(({ version, versionFrom, ...rest }, index) =>
-    versionFrom === undefined ? { ...rest, version: version ?? String(index + 1) } : { ...rest, versionFrom },
+    versionFrom === undefined
+      ? { ...rest, pin: undefined, version: version ?? String(index + 1) }
+      : { ...rest, versionFrom: withFilter(versionFrom, index) },
+  );
+}
+
+const FILTERS = ["tags.a = 'b'", 'version_number > 1 AND run_id != ""', "tags.`x y` ILIKE '%_'", 'nonsense'];
+
+/** Words at random are no filter. */
+function withFilter(versionFrom: unknown, index: number): unknown {
+  if (!isFields(versionFrom)) return versionFrom;
+  return Object.fromEntries(
+    Object.entries(versionFrom).map(([rule, fields]) => [
+      rule,
+      isFields(fields) && fields['filter'] !== undefined
+        ? { ...fields, filter: FILTERS[index % FILTERS.length] }
+        : fields,
+    ]),
   );
 }
 
