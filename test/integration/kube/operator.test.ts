@@ -1,7 +1,7 @@
 /** What a person sees who applies custom resources with kubectl: a real API server, a real MLflow, the built program. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { type Daemon, eventually } from '../../support/program.ts';
+import { type Daemon, eventually, modelpromotion } from '../../support/program.ts';
 import { openGateway } from '../e2e/gateway.ts';
 import { inProduction, KubeWorld, mlflow, production, readyOf } from './world.ts';
 
@@ -78,6 +78,24 @@ describe('A promotion that is applied', () => {
     await eventually(async () => {
       const { status } = await world.get(`${namespace}/churn`);
       expect(status?.history?.[0]).toMatchObject({ cause: 'Drift', to: '2' });
+    });
+  });
+
+  it('has a history that the prompt tells from its status and the registry together', async () => {
+    const [namespace, model] = [await world.namespace(), await aModel()];
+    for (const version of ['2', '3']) {
+      await world.promote(`${namespace}/churn`, { model, ...production(version) });
+      await world.settled(`${namespace}/churn`, 'UpToDate');
+    }
+    const place = ['--kubeconfig', world.cluster.kubeconfig, '--registry-uri', sharedMlflow()];
+    const { code, stdout } = await modelpromotion(['history', `${namespace}/churn`, ...place, '-o', 'json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      model,
+      changes: [
+        { target: 'stage/Production', from: '2', to: '3', told: 'both' },
+        { target: 'stage/Production', from: '1', to: '2', told: 'both' },
+      ],
     });
   });
 
