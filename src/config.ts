@@ -133,6 +133,14 @@ export const OPTIONS = {
     defaultHelp: "$KUBECONFIG, ~/.kube/config, or in a cluster the pod's service account",
   },
   context: { type: 'text', value: 'NAME', help: 'context of the kubeconfig', defaultHelp: 'its current one' },
+  namespace: {
+    type: 'text',
+    short: 'n',
+    value: 'NAME',
+    help: 'namespace of the promotions that are named without one',
+    defaultHelp: "in a cluster that of the kubeconfig's context",
+  },
+  'all-namespaces': { type: 'switch', short: 'A', help: 'in a cluster: the promotions of all namespaces' },
   'watch-namespace': {
     type: 'text',
     value: 'NAME',
@@ -195,8 +203,27 @@ export const OPTIONS = {
     value: 'FORMAT',
     help: 'table, json, yaml or markdown',
   },
+  to: { type: 'text', value: 'VERSION', help: 'the version to go back to', defaultHelp: 'the one before' },
+  target: {
+    type: 'text',
+    value: 'TARGET',
+    help: 'the one target to bring back, stage/Production or alias/champion',
+    defaultHelp: 'all that the last change moved together',
+  },
+  reason: { type: 'text', value: 'TEXT', help: 'why; it goes into the message of the commit' },
+  branch: {
+    type: 'text',
+    value: 'NAME',
+    help: 'commit to this new branch, for review, instead of --git-branch',
+  },
+  author: {
+    type: 'text',
+    value: 'WHO',
+    help: 'who commits, as "Name <address>"',
+    defaultHelp: "git's configuration",
+  },
   'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending' },
-  yes: { type: 'switch', short: 'y', help: 'apply without asking' },
+  yes: { type: 'switch', short: 'y', help: 'go ahead without asking' },
   'log-level': {
     type: 'choice',
     choices: ['debug', 'info', 'warn', 'error', 'silent'],

@@ -1,0 +1,179 @@
+/** `modelpromotion rollback`: declares the version before, where promotions are declared, once somebody has agreed. */
+import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
+import type { FieldEdit } from '../api/edit/edit.ts';
+import type { ModelPromotion } from '../api/generated/types.ts';
+import { describeTarget, toPromotion, type TargetId } from '../domain/desired.ts';
+import { planRollback, type Return, type Rollback } from '../domain/rollback.ts';
+import { openOutput } from './assembly.ts';
+import { checkCandidates, type Check } from './edit/candidates.ts';
+import type { Declared, Memory, Proposal } from './edit/home.ts';
+import { makeChange, openHome } from './edit/open.ts';
+import { EDIT_OPTIONS } from './edit/options.ts';
+import { rollbackWording } from './edit/wording.ts';
+import { CommandError, EXIT, type ExitCode } from './exit.ts';
+import { table } from './render/table.ts';
+import { confirm, isInteractive, paint, print, progress, tell } from './terminal.ts';
+
+export const ROLLBACK_OPTIONS = [
+  'to',
+  'target',
+  'yes',
+  ...EDIT_OPTIONS,
+] as const satisfies readonly OptionName[];
+
+type RollbackConfig = Config<(typeof ROLLBACK_OPTIONS)[number]>;
+type Returns = Extract<Rollback, { kind: 'returns' }>;
+
+export async function rollback(
+  name: string,
+  config: RollbackConfig,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const goal = parseGoal(config);
+  const output = openOutput(config);
+  const finished = progress('Looking at what is declared…');
+  await using home = await openHome(config, env, output, signal);
+  const declared = await home.find(name, signal);
+  const memory = await home.remember(declared, signal);
+  const plan = decide(declared.object, memory, goal);
+  if (plan.kind === 'refused') throw new CommandError(EXIT.invalid, refusalOf(declared, plan, memory));
+  if (plan.kind === 'same') {
+    print(`${declared.key}: ${plan.message}.`);
+    return EXIT.done;
+  }
+  const proposal = propose(declared, plan, config.reason);
+  const places = await home.preview(declared, proposal, signal);
+  const versions = [...new Set(plan.returns.map(({ to }) => to))];
+  const check = await checkCandidates(
+    declared,
+    versions,
+    { config, env, scrubber: output.scrubber, home },
+    signal,
+  ).finally(finished);
+  print(output.scrubber.clean(render(declared, plan, { check, places, memory })));
+  if (check.kind === 'unusable') {
+    tell(`nothing was changed: ${check.message}`);
+    return EXIT.blocked;
+  }
+  const refusal = await ask(config, signal);
+  if (refusal !== undefined) return refusal;
+  const again = (now: Declared): Proposal | undefined => {
+    const next = decide(now.object, memory, goal);
+    return isSame(plan, next) ? propose(now, plan, config.reason) : undefined;
+  };
+  print(await makeChange(home, { declared, proposal }, again, signal));
+  tell(home.afterwards(declared.key));
+  return EXIT.done;
+}
+
+interface Goal {
+  readonly to: string | undefined;
+  readonly only: TargetId | undefined;
+}
+
+/** @throws ConfigError */
+function parseGoal({ to, target }: Pick<RollbackConfig, 'to' | 'target'>): Goal {
+  const only = target === undefined ? undefined : parseTarget(target);
+  const mistakes = [
+    ...(to === undefined || /^[1-9]\d{0,9}$/.test(to)
+      ? []
+      : [`--to: ${JSON.stringify(to)} is not a version: a whole number from 1`]),
+    ...(target !== undefined && only === undefined
+      ? [`--target: ${JSON.stringify(target)} is not a target; write stage/Production or alias/champion`]
+      : []),
+  ];
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return { to, only };
+}
+
+/** As statuses write it, or as plans show it: `Production`, `@champion`. */
+export function parseTarget(text: string): TargetId | undefined {
+  const [, stage] = /^(?:stage\/)?(staging|production)$/i.exec(text) ?? [];
+  if (stage !== undefined) return stage.toLowerCase() === 'staging' ? 'stage/Staging' : 'stage/Production';
+  const [, alias] = /^(?:alias\/|@)([\p{L}\p{N}_-]+)$/u.exec(text) ?? [];
+  return alias === undefined ? undefined : `alias/${alias}`;
+}
+
+function decide(object: ModelPromotion, { status }: Memory, goal: Goal): Rollback {
+  const { targets } = toPromotion(object, { uid: '', generation: 0, revision: '' });
+  return planRollback({ targets, status, ...goal });
+}
+
+function isSame(plan: Returns, next: Rollback): boolean {
+  const shown = (returns: readonly Return[]): string =>
+    returns.map(({ target, from, to }) => `${target} ${from} ${to}`).join('\n');
+  return next.kind === 'returns' && shown(plan.returns) === shown(next.returns);
+}
+
+function refusalOf({ key }: Declared, { message }: { message: string }, { note }: Memory): string {
+  return `${key}: ${message}${note === undefined ? '' : ` (${note})`}`;
+}
+
+function propose({ key, object }: Declared, { returns }: Returns, reason: string | undefined): Proposal {
+  return {
+    edits: returns.map((one) => editFor(object, one)),
+    wording: rollbackWording(key, returns, reason),
+  };
+}
+
+function editFor({ spec }: ModelPromotion, { target, to }: Return): FieldEdit {
+  const list = target.startsWith('stage/') ? 'stages' : 'aliases';
+  const name = target.slice(target.indexOf('/') + 1);
+  const index = spec[list].findIndex((entry) => entry.name === name);
+  return { path: ['spec', list, index, 'version'], value: to };
+}
+
+interface Shown {
+  readonly check: Check;
+  readonly places: readonly string[];
+  readonly memory: Memory;
+}
+
+function render(
+  { key, object, warnings }: Declared,
+  plan: Returns,
+  { check, places, memory }: Shown,
+): string {
+  const { returns, notes, undone } = plan;
+  const rows = returns.map((one) => [
+    `  ${describeTarget(one.target)}`,
+    `${one.from} → ${one.to}`,
+    onceIn(one, memory),
+  ]);
+  const by = undone?.by === undefined ? '' : ` by ${undone.by}`;
+  const revision = undone?.revision === undefined ? '' : ` (${undone.revision})`;
+  const suspended = object.spec.suspend
+    ? ['it is suspended: nothing is carried out before it is resumed']
+    : [];
+  return [
+    paint('bold', `${key} goes back, model ${object.spec.model}:`),
+    table(['  TARGET', 'VERSION', 'HISTORY'], rows).trimEnd(),
+    ...notes.map((note) => `  ${note}`),
+    ...(undone === undefined ? [] : [`Undoes the change of ${undone.time}${by}${revision}.`]),
+    check.kind === 'unknown' ? paint('yellow', `${check.message}.`) : `${check.message}.`,
+    ...[...warnings, ...suspended].map((warning) => paint('yellow', `Warning: ${warning}.`)),
+    ...places,
+    '',
+  ].join('\n');
+}
+
+/** Whether that version once held the target, as far as is remembered. */
+function onceIn({ from, to, once, pending, target }: Return, { note }: Memory): string {
+  if (pending) return `${from} never took ${describeTarget(target)}`;
+  if (once?.from === to) return `${to} held it until ${once.time}`;
+  if (once !== undefined) return `${to} took it at ${once.time}`;
+  return note ?? `no record that ${to} ever held it`;
+}
+
+/** Undefined when it may go on. */
+async function ask(config: RollbackConfig, signal: AbortSignal): Promise<ExitCode | undefined> {
+  if (config.yes) return undefined;
+  if (!isInteractive()) {
+    tell('rollback asks before it changes anything, and this is not a terminal: run it with --yes');
+    return EXIT.invalid;
+  }
+  if (await confirm('Go back? Only "yes" is accepted: ', signal)) return undefined;
+  tell('Nothing was changed.');
+  return EXIT.failed;
+}
