@@ -38,9 +38,7 @@ export class GitManifests {
 
   /** As the branch stands now. @throws SourceError */
   async list(signal: AbortSignal): Promise<Listing> {
-    // Of a source that is asked for everything there are no amendments.
-    const news = (await this.#source.poll(signal)) as Listing | undefined;
-    this.#listing = news ?? this.#listing;
+    this.#listing = (await this.#source.poll(signal)) ?? this.#listing;
     if (this.#listing === undefined) throw new SourceError('Unreachable', 'The branch holds no commit.');
     return this.#listing;
   }

@@ -5,7 +5,7 @@ import { GIT_OPTIONS } from '../git-access.ts';
 import { CLUSTER_OPTIONS } from '../kube-access.ts';
 import { isInCluster } from '../operator/kubernetes-home.ts';
 
-export const PLACE_OPTIONS = [
+const PLACE_OPTIONS = [
   'source',
   'path',
   ...GIT_OPTIONS,

@@ -1,5 +1,5 @@
 /** Edits of manifests that people wrote: what is asked for changes, and not a character beside it. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { parseFile } from '../../../src/api/documents.ts';
@@ -25,8 +25,14 @@ function diff(text: string, ...edits: FieldEdit[]): string[] {
   const result = edit(text, ...edits);
   if (result.kind !== 'edited') throw new Error(JSON.stringify(result));
   const [before, after] = [text.split(/\r?\n/), result.text.split(/\r?\n/)];
-  while (before.length > 0 && before[0] === after[0]) [before.shift(), after.shift()];
-  while (before.length > 0 && before.at(-1) === after.at(-1)) [before.pop(), after.pop()];
+  while (before.length > 0 && before[0] === after[0]) {
+    before.shift();
+    after.shift();
+  }
+  while (before.length > 0 && before.at(-1) === after.at(-1)) {
+    before.pop();
+    after.pop();
+  }
   return [...before.map((line) => `-${line}`), ...after.map((line) => `+${line}`)];
 }
 
