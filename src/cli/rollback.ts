@@ -2,17 +2,17 @@
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
 import type { FieldEdit } from '../api/edit/edit.ts';
 import type { ModelPromotion } from '../api/generated/types.ts';
-import { describeTarget, toPromotion, type TargetId } from '../domain/desired.ts';
+import { toPromotion, type TargetId } from '../domain/desired.ts';
 import { planRollback, type Return, type Rollback } from '../domain/rollback.ts';
-import { openOutput } from './assembly.ts';
-import { checkCandidates, type Check } from './edit/candidates.ts';
-import type { Declared, Memory, Proposal } from './edit/home.ts';
+import { openOutput, type Output } from './assembly.ts';
+import { checkCandidates } from './edit/candidates.ts';
+import type { Declared, EditHome, Memory, Proposal } from './edit/home.ts';
 import { makeChange, openHome } from './edit/open.ts';
 import { EDIT_OPTIONS } from './edit/options.ts';
 import { rollbackWording } from './edit/wording.ts';
 import { CommandError, EXIT, type ExitCode } from './exit.ts';
-import { table } from './render/table.ts';
-import { confirm, isInteractive, paint, print, progress, tell } from './terminal.ts';
+import { renderRollback, type Returns, type ShownRollback } from './render/rollback.ts';
+import { confirm, isInteractive, print, progress, tell } from './terminal.ts';
 
 export const ROLLBACK_OPTIONS = [
   'to',
@@ -22,7 +22,6 @@ export const ROLLBACK_OPTIONS = [
 ] as const satisfies readonly OptionName[];
 
 type RollbackConfig = Config<(typeof ROLLBACK_OPTIONS)[number]>;
-type Returns = Extract<Rollback, { kind: 'returns' }>;
 
 export async function rollback(
   name: string,
@@ -32,26 +31,15 @@ export async function rollback(
 ): Promise<ExitCode> {
   const goal = parseGoal(config);
   const output = openOutput(config);
-  const finished = progress('Looking at what is declared…');
   await using home = await openHome(config, env, output, signal);
-  const declared = await home.find(name, signal);
-  const memory = await home.remember(declared, signal);
-  const plan = decide(declared.object, memory, goal);
-  if (plan.kind === 'refused') throw new CommandError(EXIT.invalid, refusalOf(declared, plan, memory));
-  if (plan.kind === 'same') {
-    print(`${declared.key}: ${plan.message}.`);
+  const finished = progress('Looking at what is declared, at its history, and at the registry…');
+  const found = await look(name, home, { config, env, goal, output }, signal).finally(finished);
+  if (found.kind === 'same') {
+    print(found.sentence);
     return EXIT.done;
   }
-  const proposal = propose(declared, plan, config.reason);
-  const places = await home.preview(declared, proposal, signal);
-  const versions = [...new Set(plan.returns.map(({ to }) => to))];
-  const check = await checkCandidates(
-    declared,
-    versions,
-    { config, env, scrubber: output.scrubber, home },
-    signal,
-  ).finally(finished);
-  print(output.scrubber.clean(render(declared, plan, { check, places, memory })));
+  const { declared, memory, plan, proposal, check } = found;
+  print(output.scrubber.clean(renderRollback(found)));
   if (check.kind === 'unusable') {
     tell(`nothing was changed: ${check.message}`);
     return EXIT.blocked;
@@ -65,6 +53,37 @@ export async function rollback(
   print(await makeChange(home, { declared, proposal }, again, signal));
   tell(home.afterwards(declared.key));
   return EXIT.done;
+}
+
+interface Found extends ShownRollback {
+  readonly kind: 'found';
+  readonly proposal: Proposal;
+}
+
+interface LookOptions {
+  readonly config: RollbackConfig;
+  readonly env: Environment;
+  readonly goal: Goal;
+  readonly output: Output;
+}
+
+/** All that is to be known before somebody is asked. @throws CommandError when there is nothing to go back to */
+async function look(
+  name: string,
+  home: EditHome,
+  { config, env, goal, output: { scrubber } }: LookOptions,
+  signal: AbortSignal,
+): Promise<Found | { readonly kind: 'same'; readonly sentence: string }> {
+  const declared = await home.find(name, signal);
+  const memory = await home.remember(declared, signal);
+  const plan = decide(declared.object, memory, goal);
+  if (plan.kind === 'refused') throw new CommandError(EXIT.invalid, refusalOf(declared, plan, memory));
+  if (plan.kind === 'same') return { kind: 'same', sentence: `${declared.key}: ${plan.message}.` };
+  const proposal = propose(declared, plan, config.reason);
+  const places = await home.preview(declared, proposal, signal);
+  const versions = [...new Set(plan.returns.map(({ to }) => to))];
+  const check = await checkCandidates(declared, versions, { config, env, scrubber, home }, signal);
+  return { kind: 'found', declared, memory, plan, proposal, places, check };
 }
 
 interface Goal {
@@ -122,48 +141,6 @@ function editFor({ spec }: ModelPromotion, { target, to }: Return): FieldEdit {
   const name = target.slice(target.indexOf('/') + 1);
   const index = spec[list].findIndex((entry) => entry.name === name);
   return { path: ['spec', list, index, 'version'], value: to };
-}
-
-interface Shown {
-  readonly check: Check;
-  readonly places: readonly string[];
-  readonly memory: Memory;
-}
-
-function render(
-  { key, object, warnings }: Declared,
-  plan: Returns,
-  { check, places, memory }: Shown,
-): string {
-  const { returns, notes, undone } = plan;
-  const rows = returns.map((one) => [
-    `  ${describeTarget(one.target)}`,
-    `${one.from} → ${one.to}`,
-    onceIn(one, memory),
-  ]);
-  const by = undone?.by === undefined ? '' : ` by ${undone.by}`;
-  const revision = undone?.revision === undefined ? '' : ` (${undone.revision})`;
-  const suspended = object.spec.suspend
-    ? ['it is suspended: nothing is carried out before it is resumed']
-    : [];
-  return [
-    paint('bold', `${key} goes back, model ${object.spec.model}:`),
-    table(['  TARGET', 'VERSION', 'HISTORY'], rows).trimEnd(),
-    ...notes.map((note) => `  ${note}`),
-    ...(undone === undefined ? [] : [`Undoes the change of ${undone.time}${by}${revision}.`]),
-    check.kind === 'unknown' ? paint('yellow', `${check.message}.`) : `${check.message}.`,
-    ...[...warnings, ...suspended].map((warning) => paint('yellow', `Warning: ${warning}.`)),
-    ...places,
-    '',
-  ].join('\n');
-}
-
-/** Whether that version once held the target, as far as is remembered. */
-function onceIn({ from, to, once, pending, target }: Return, { note }: Memory): string {
-  if (pending) return `${from} never took ${describeTarget(target)}`;
-  if (once?.from === to) return `${to} held it until ${once.time}`;
-  if (once !== undefined) return `${to} took it at ${once.time}`;
-  return note ?? `no record that ${to} ever held it`;
 }
 
 /** Undefined when it may go on. */

@@ -14,7 +14,7 @@ import { spliceFor, type FieldEdit, type Splice } from './splice.ts';
 
 export type { FieldEdit } from './splice.ts';
 
-/** What was changed, and where it stood before. */
+/** What was changed, and where it stands now. */
 export interface Change extends Location {
   /** Such as `spec.suspend`. */
   readonly path: string;
@@ -95,13 +95,18 @@ class Editing {
     const result = `${this.#mark()}${text}`;
     const mistake = this.#mistakeIn(new TextEncoder().encode(result));
     if (mistake !== undefined) return { kind: 'refused', problem: mistake };
+    const after = new Editing(this.#file, new TextEncoder().encode(result), this.#identity);
     const changes = edits.map(({ path, value }): Change => ({
-      ...this.#at(tree.offsetOf(path)),
+      ...after.#place(path),
       path: formatPath(path.slice(base.length)),
       before: scalarOf(fieldOf(tree.value, path)),
       after: value,
     }));
     return { kind: 'edited', text: result, changes };
+  }
+
+  #place(path: Path): Location {
+    return this.#at(this.#declarations()[0]?.tree.offsetOf(path) ?? 0);
   }
 
   /** What is in the new text beside the edits, or lacks; undefined when it is just as it should be. */
