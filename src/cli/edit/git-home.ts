@@ -6,7 +6,7 @@ import type { Identity } from '../../adapters/git/commit.ts';
 import { branchRef } from '../../adapters/git/url.ts';
 import { ConfigError, type Environment } from '../../config.ts';
 import { readStatusFile, statusPath } from '../../api/status-file.ts';
-import type { StatusStore } from '../../reconcile/ports.ts';
+import { SourceError, type StatusStore } from '../../reconcile/ports.ts';
 import { GitManifests } from '../../sources/git-edit.ts';
 import { wordsOf } from '../../runtime/failure.ts';
 import type { Output } from '../assembly.ts';
@@ -85,10 +85,11 @@ class GitHome implements EditHome {
     const { file } = declared as InFile;
     const edited = await this.#edit(declared as InFile, proposal, signal);
     if (edited === undefined) return { kind: 'written', sentence: `${declared.key} says so already.` };
-    const landing = await manifests.commit(
-      { file, text: edited.text, message: commitMessage(proposal.wording), author, branch: config.branch },
-      signal,
-    );
+    const message = commitMessage(proposal.wording);
+    const change = { file, text: edited.text, message, author, branch: config.branch };
+    const landing = await manifests.commit(change, signal).catch((error: unknown) => {
+      throw refusedPush(error);
+    });
     if (landing.kind === 'moved') return landing;
     const sha = landing.commit.slice(0, 12);
     const watched = config['git-branch'];
@@ -111,6 +112,14 @@ class GitHome implements EditHome {
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.#parts.cacheDir, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** What can be read may be closed to writing. */
+function refusedPush(error: unknown): unknown {
+  if (!(error instanceof SourceError) || error.reason !== 'AccessDenied') return error;
+  const advice =
+    'Name a secret that may push with --git-secret, or push to a branch for review with --branch NAME';
+  return new CommandError(EXIT.failed, `nothing was changed: ${error.message} ${advice}`, { cause: error });
 }
 
 /** @throws ConfigError for a branch that cannot be one for review */

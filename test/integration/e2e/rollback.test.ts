@@ -15,12 +15,15 @@ const SECRET = `canary-${randomUUID()}`;
 
 let place: Installation;
 let daemon: Daemon;
+/** One that no test changes. */
+let steady: Promoted;
 
 beforeAll(async () => {
   place = await install();
   await place.writeSecret('hooks', { token: SECRET });
   await place.commit({ 'README.md': 'models\n', 'other.yaml': manifest('other', 'nobody', '1') });
   daemon = await place.start(['--hook-secret', 'hooks']);
+  steady = await promoted();
 });
 afterAll(async () => {
   await daemon?.[Symbol.asyncDispose]();
@@ -43,11 +46,16 @@ spec:
 `;
 }
 
+interface Promoted {
+  readonly name: string;
+  readonly model: string;
+  readonly file: string;
+  readonly key: string;
+}
+
 /** A promotion of its own that went from 2 to 3. */
-async function promoted(
-  prefix = 'back',
-): Promise<{ name: string; model: string; file: string; key: string }> {
-  const name = uniqueModel(prefix).toLowerCase().replaceAll('_', '-');
+async function promoted(): Promise<Promoted> {
+  const name = uniqueModel('back').toLowerCase().replaceAll('_', '-');
   const [model, file, key] = [name, `models/${name}.yaml`, `ml/${name}`];
   await mlflow.seed(model, 4);
   for (const version of ['2', '3']) {
@@ -156,7 +164,7 @@ Rollback-To: 2`);
     ['options that cannot be', (name: string) => [name, '--branch', 'main'], 2, /--branch: main is the watched branch/],
     ['nobody who commits', (name: string) => [name, '--yes', '--author', 'Ada'], 2, /--author: "Ada" is not of the form/],
   ] as const)('tells %s', async (_, args, expected, message) => {
-    const { name } = await promoted();
+    const { name } = steady;
     const before = await place.repo.tip();
     const { code, stderr } = await prompt('rollback', ...AUTHOR, ...args(name));
     expect({ code, stderr }).toEqual({ code: expected, stderr: expect.stringMatching(message) });
@@ -178,18 +186,18 @@ Rollback-To: 2`);
   });
 
   it('is refused in clear words where the credential may only read', async () => {
-    const { key } = await promoted();
+    const { key } = steady;
     const before = await place.repo.tip();
     const args = ['rollback', key, '--yes', ...AUTHOR, ...place.gitOptions('git-reader'), ...REGISTRY];
     const { code, stderr } = await modelpromotion(args);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: .*push|permission|denied|refuse/i);
+    expect(stderr).toMatch(/^nothing was changed: .*lacks the right.*--git-secret, or .*--branch NAME$/m);
     expect(stderr).not.toContain('canary');
     expect(await place.repo.tip()).toBe(before);
   });
 
   it('is left to a person where two documents have one name', async () => {
-    const { key, name, model, file } = await promoted();
+    const { key, name, model, file } = steady;
     await place.commit({ [`${file}.copy.yaml`]: manifest(name, model, '1') });
     const { code, stderr } = await prompt('rollback', key, '--yes', ...AUTHOR);
     await place.commit({ [`${file}.copy.yaml`]: null });
@@ -216,7 +224,7 @@ describe('suspend, resume and reconcile over git', () => {
   });
 
   it('a signed hint has the controller look at once, and nothing is committed for it', async () => {
-    const { key } = await promoted();
+    const { key } = steady;
     const before = await place.repo.tip();
     const args = ['reconcile', key, '--server', daemon.url];
     const hooks = ['--hook-secret', 'hooks', '--secrets-dir', place.secretsDir];

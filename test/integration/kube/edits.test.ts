@@ -175,7 +175,7 @@ describe('suspend, resume and reconcile', () => {
     expect(await prompt('resume', key)).toMatchObject({ code: 0 });
     expect((await world.get(key)).spec.suspend).toBe(false);
     const { code, stdout } = await prompt('reconcile', key, '--timeout', '20s');
-    expect({ code, stdout }).toEqual({ code: 0, stdout: `${key}: UpToDate: Production=3, champion=3\n` });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${key}: UpToDate: Production=3, @champion=3\n` });
     expect((await world.get(key)).status?.lastHandledReconcileAt).toMatch(/^20/);
   });
 
