@@ -117,9 +117,15 @@ function chooseTargets(
   };
 }
 
+const VERSION = /^[1-9]\d{0,9}$/;
+
 /** Repairs put back what stood, and a release lets go: neither is a step to undo. Newest first. */
 function promotionsIn({ history = [] }: ModelPromotionStatus): readonly HistoryEntry[] {
-  return history.filter(({ cause, to }) => (cause === undefined || cause === 'Promotion') && /^\d/.test(to));
+  return history.filter(
+    ({ cause, from, to }) =>
+      (cause === undefined || cause === 'Promotion') &&
+      [from ?? to, to].every((version) => VERSION.test(version)),
+  );
 }
 
 /** One change of the document moved both; without its revision, one plan or one moment. */
@@ -138,7 +144,8 @@ function isPending(target: Pinned, status: ModelPromotionStatus): boolean {
 
 /** What we put there last, or saw in place as declared. */
 function recordedIn({ targets = [] }: ModelPromotionStatus, id: TargetId): string | undefined {
-  return targets.find(({ target }) => target === id)?.applied?.version;
+  const version = targets.find(({ target }) => target === id)?.applied?.version;
+  return version !== undefined && VERSION.test(version) ? version : undefined;
 }
 
 type MaybeReturn = Omit<Return, 'to'> & { readonly to: string | undefined };

@@ -31,11 +31,15 @@ export async function openGitHome(
   const author = await authorFor(config, env, signal);
   // Mirrors of its own, since those of a controller on this machine are in use.
   const cacheDir = await mkdtemp(join(git.cacheDir, 'command-'));
-  const manifests = usable(
-    () => new GitManifests({ ...git, cacheDir, branch: config['git-branch'], path: config.path }),
-  );
-  const store = openStatusBranch(config, { ...git, cacheDir }, scrubber);
-  return new GitHome({ config, manifests, store, author, cacheDir });
+  try {
+    const { 'git-branch': branch, path } = config;
+    const manifests = usable(() => new GitManifests({ ...git, cacheDir, branch, path }));
+    const store = usable(() => openStatusBranch(config, { ...git, cacheDir }, scrubber));
+    return new GitHome({ config, manifests, store, author, cacheDir });
+  } catch (error) {
+    await rm(cacheDir, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 interface GitHomeParts {

@@ -1,4 +1,5 @@
 /** Who else applies an object, and will put back what was changed by hand. */
+import { clip } from '../../api/quote.ts';
 import type { ObjectMeta } from '../../api/generated/types.ts';
 
 interface Manager {
@@ -36,7 +37,7 @@ export function managerOf(metadata: Pick<ObjectMeta, 'labels' | 'annotations'>):
   for (const { on, key, says } of MANAGERS) {
     const value = metadata[on]?.[key];
     if (value !== undefined)
-      return `${says(value)}, and puts back what its source declares: change it there, or it is undone`;
+      return `${says(clip(value, 100))}, and puts back what its source declares: change it there, or it is undone`;
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 /** A rollback for people, before it is made: what goes where, what is undone by it, and what is known of the versions. */
+import { clip } from '../../api/quote.ts';
 import { describeTarget } from '../../domain/desired.ts';
 import type { Return, Rollback } from '../../domain/rollback.ts';
 import type { Check } from '../edit/candidates.ts';
@@ -25,8 +26,8 @@ export function renderRollback({ declared, memory, plan, places, check }: ShownR
     `${one.from} → ${one.to}`,
     onceIn(one, memory),
   ]);
-  const by = undone?.by === undefined ? '' : ` by ${undone.by}`;
-  const revision = undone?.revision === undefined ? '' : ` (${undone.revision})`;
+  const by = undone?.by === undefined ? '' : ` by ${printable(undone.by)}`;
+  const revision = undone?.revision === undefined ? '' : ` (${printable(undone.revision)})`;
   const suspended = object.spec.suspend
     ? ['it is suspended: nothing is carried out before it is resumed']
     : [];
@@ -38,7 +39,7 @@ export function renderRollback({ declared, memory, plan, places, check }: ShownR
     paint('bold', `${key} goes back, model ${object.spec.model}:`),
     table(['  TARGET', 'VERSION', 'HISTORY'], rows).trimEnd(),
     ...notes.map((note) => `  ${note}`),
-    ...(undone === undefined ? [] : [`Undoes the change of ${undone.time}${by}${revision}.`]),
+    ...(undone === undefined ? [] : [`Undoes the change of ${printable(undone.time)}${by}${revision}.`]),
     ...(check.kind === 'unknown' ? [] : [`In the registry: ${check.message}.`]),
     ...unknown.map((sentence) => paint('yellow', sentence)),
     ...[...warnings, ...suspended].map((warning) => paint('yellow', `Warning: ${warning}.`)),
@@ -47,10 +48,15 @@ export function renderRollback({ declared, memory, plan, places, check }: ShownR
   ].join('\n');
 }
 
+/** What stands on a status branch may be written by others. */
+function printable(text: string): string {
+  return clip(text, 200);
+}
+
 /** Whether that version once held the target, as far as is remembered. */
 function onceIn({ from, to, once, pending, target }: Return, { note }: Memory): string {
   if (pending) return `${from} never took ${describeTarget(target)}`;
-  if (once?.from === to) return `${to} held it until ${once.time}`;
-  if (once !== undefined) return `${to} took it at ${once.time}`;
+  if (once?.from === to) return `${to} held it until ${printable(once.time)}`;
+  if (once !== undefined) return `${to} took it at ${printable(once.time)}`;
   return note === undefined ? `no record that ${to} ever held it` : '?';
 }

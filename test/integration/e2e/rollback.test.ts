@@ -159,7 +159,7 @@ Rollback-To: 2`);
   });
 
   it.each([
-    ['a name that is not there', (name: string) => [`${name.slice(0, -1)}`], 2, /there is no promotion .*did you mean/],
+    ['a name that is not there', (name: string) => [name.slice(0, -1)], 2, /there is no promotion .*did you mean/],
     ['no history', () => ['ml/other'], 2, /ml\/other: no (earlier )?version.*--to/],
     ['options that cannot be', (name: string) => [name, '--branch', 'main'], 2, /--branch: main is the watched branch/],
     ['nobody who commits', (name: string) => [name, '--yes', '--author', 'Ada'], 2, /--author: "Ada" is not of the form/],
