@@ -143,6 +143,15 @@ export const OPTIONS = {
     defaultHelp: "$KUBECONFIG, ~/.kube/config, or in a cluster the pod's service account",
   },
   context: { type: 'text', value: 'NAME', help: 'context of the kubeconfig', defaultHelp: 'its current one' },
+  namespace: {
+    type: 'text',
+    short: 'n',
+    value: 'NAME',
+    form: NAMESPACE,
+    help: 'namespace of the promotions that are named without one, or of the manifests that are made',
+    defaultHelp: "in a cluster that of the kubeconfig's context, else default",
+  },
+  'all-namespaces': { type: 'switch', short: 'A', help: 'in a cluster: the promotions of all namespaces' },
   'watch-namespace': {
     type: 'text',
     value: 'NAME',
@@ -205,12 +214,24 @@ export const OPTIONS = {
     value: 'FORMAT',
     help: 'table, json, yaml or markdown',
   },
-  namespace: {
+  to: { type: 'text', value: 'VERSION', help: 'the version to go back to', defaultHelp: 'the one before' },
+  target: {
     type: 'text',
-    default: 'default',
+    value: 'TARGET',
+    help: 'the one target to bring back, stage/Production or alias/champion',
+    defaultHelp: 'all that the last change moved together',
+  },
+  reason: { type: 'text', value: 'TEXT', help: 'why; it goes into the message of the commit' },
+  branch: {
+    type: 'text',
     value: 'NAME',
-    form: NAMESPACE,
-    help: 'namespace of the manifests that are made',
+    help: 'commit to this new branch, for review, instead of --git-branch',
+  },
+  author: {
+    type: 'text',
+    value: 'WHO',
+    help: 'who commits, as "Name <address>"',
+    defaultHelp: "git's configuration",
   },
   'registry-name': {
     type: 'text',
@@ -244,7 +265,7 @@ export const OPTIONS = {
   },
   force: { type: 'switch', help: 'overwrite files that say something else' },
   'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending, or when two sides differ' },
-  yes: { type: 'switch', short: 'y', help: 'apply without asking' },
+  yes: { type: 'switch', short: 'y', help: 'go ahead without asking' },
   'log-level': {
     type: 'choice',
     choices: ['debug', 'info', 'warn', 'error', 'silent'],

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** Entry: hands the command line to the program, and signals to whatever runs. */
+import { basename } from 'node:path';
+
 const OLDEST_NODE = 24;
 
 const stop = new AbortController();
@@ -18,5 +20,6 @@ if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
 } else {
   // Loaded only now: its dependencies fail on an older Node before a word can be said.
   const { main } = await import('./cli/program.ts');
-  process.exitCode = await main(process.argv.slice(2), stop.signal);
+  const [, calledAs = ''] = process.argv;
+  process.exitCode = await main(process.argv.slice(2), stop.signal, basename(calledAs));
 }

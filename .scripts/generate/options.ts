@@ -7,7 +7,8 @@ const EXIT_MEANINGS = {
   done: 'Done, or nothing to do.',
   failed:
     'Failed: a registry, a repository or a controller could not be used, a question was answered with no, or `wait` met a promotion that is stalled or ran out of time.',
-  invalid: 'Invalid input or usage: a mistake in a manifest or in an option.',
+  invalid:
+    'Invalid input or usage: a mistake in a manifest or in an option, a promotion that is not there, no version to go back to, or a question that nobody is there to answer.',
   blocked:
     'Blocked: something is declared that cannot be done now, such as a version that does not exist, or a conflict; or something was left out of an export, or could not be copied.',
   pending: 'Changes are pending, or two sides differ (`plan` and `diff` with `--exit-code` only).',

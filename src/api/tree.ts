@@ -17,6 +17,19 @@ export interface Tree {
   offsetOfKey(path: Path): number;
   /** The text of a plain scalar as it was typed: `1.10` where the value is 1.1. */
   sourceOf(path: Path): string | undefined;
+  /** The innermost node on the way to the path that there is. */
+  reach(path: Path): Reached;
+}
+
+export interface Reached {
+  /** Never an alias, but what it stands for. */
+  readonly node: ParsedNode;
+  /** The nodes that lead to it, the outermost first. */
+  readonly around: readonly ParsedNode[];
+  /** How many segments of the path lead to it. */
+  readonly depth: number;
+  /** The first alias on the way: the node is written elsewhere. */
+  readonly alias: Alias.Parsed | undefined;
 }
 
 /** Reads a document whose syntax is sound. */
@@ -38,6 +51,7 @@ export function readTree(root: ParsedNode): Tree {
       const { node } = reader.locate(root, path);
       return isScalar(node) && node.type === 'PLAIN' ? node.source : undefined;
     },
+    reach: (path) => reader.reach(root, path),
   };
 }
 
@@ -94,6 +108,20 @@ class Reader {
       place = next;
     }
     return place;
+  }
+
+  reach(root: ParsedNode, path: Path): Reached {
+    const around: ParsedNode[] = [];
+    let alias: Alias.Parsed | undefined;
+    let node = root;
+    for (const segment of path) {
+      const next = this.#child(node, segment)?.node;
+      if (next === undefined) break;
+      around.push(node);
+      if (isAlias(next)) alias ??= next;
+      node = (isAlias(next) && this.#targets.get(next)) || next;
+    }
+    return { node, around, depth: around.length, alias };
   }
 
   #readAlias(alias: Alias, path: Path): unknown {

@@ -7,8 +7,11 @@ import { DIFF_OPTIONS } from './diff.ts';
 import { EXPORT_OPTIONS } from './export.ts';
 import { HISTORY_OPTIONS } from './history.ts';
 import { PLAN_OPTIONS } from './plan.ts';
+import { RECONCILE_OPTIONS } from './reconcile.ts';
+import { ROLLBACK_OPTIONS } from './rollback.ts';
 import { RUN_OPTIONS } from './run.ts';
 import { STATUS_OPTIONS } from './status.ts';
+import { SUSPEND_OPTIONS } from './suspend.ts';
 import { VALIDATE_OPTIONS } from './validate.ts';
 import { WAIT_OPTIONS } from './wait.ts';
 
@@ -20,6 +23,7 @@ export interface CommandSpec {
   readonly notes?: string;
 }
 
+const NAME = { syntax: '<promotion>', help: 'NAME or NAMESPACE/NAME' } as const;
 const PATHS = { syntax: '<paths...>', help: 'files and folders of manifests; - is standard input' } as const;
 
 export const COMMANDS = {
@@ -92,6 +96,7 @@ export const COMMANDS = {
       'modelpromotion status',
       'modelpromotion status ml/churn -o yaml',
       'modelpromotion status --git-url https://git.example.com/ml/models.git',
+      'kubectl modelpromotion status --all-namespaces',
     ],
   },
   history: {
@@ -116,6 +121,48 @@ export const COMMANDS = {
     ],
     notes:
       'Mistakes in the source are told as well. Where no promotion is named they end it with exit code 2, for what cannot be read may be what was pushed.',
+  },
+  rollback: {
+    help: 'go back: declare the version before, where the promotion is declared',
+    argument: NAME,
+    options: ROLLBACK_OPTIONS,
+    examples: [
+      'modelpromotion rollback ml/churn --git-url https://git.example.com/ml/models.git --reason "wrong scores since Monday"',
+      'modelpromotion rollback ml/churn --to 3 --git-url https://git.example.com/ml/models.git --branch back-to-3',
+      'modelpromotion rollback churn --path manifests/ --to 3 --target alias/champion --yes',
+      'kubectl modelpromotion rollback churn --namespace ml',
+    ],
+    notes:
+      'Targets that the last change moved together go back together. Over git the edit is a commit that is pushed and never forced; in a folder the file is edited; in a cluster the object is patched. It says what it will undo and asks first.',
+  },
+  suspend: {
+    help: 'do nothing more for a promotion, repairs included',
+    argument: NAME,
+    options: SUSPEND_OPTIONS,
+    examples: [
+      'modelpromotion suspend ml/churn --git-url https://git.example.com/ml/models.git --reason "incident 42"',
+      'kubectl modelpromotion suspend churn --namespace ml',
+    ],
+  },
+  resume: {
+    help: 'take a suspended promotion up again',
+    argument: NAME,
+    options: SUSPEND_OPTIONS,
+    examples: [
+      'modelpromotion resume ml/churn --git-url https://git.example.com/ml/models.git',
+      'kubectl modelpromotion resume churn --namespace ml',
+    ],
+  },
+  reconcile: {
+    help: 'have a promotion looked at now',
+    argument: NAME,
+    options: RECONCILE_OPTIONS,
+    examples: [
+      'kubectl modelpromotion reconcile churn --namespace ml --timeout 1m',
+      'modelpromotion reconcile ml/churn --server http://127.0.0.1:8080 --hook-secret hooks --secrets-dir secrets/',
+    ],
+    notes:
+      'In a cluster it sets an annotation and waits until the operator has looked. Elsewhere it sends a signed hint to the controller, and leaves the manifests alone.',
   },
   diff: {
     help: 'show what two revisions of manifests, or two registries, say differently',

@@ -3,6 +3,17 @@ export const EXIT = { done: 0, failed: 1, invalid: 2, blocked: 3, pending: 4, in
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** A command ends here: the message says why, and what to do. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly code: ExitCode;
+
+  constructor(code: ExitCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
 const PRECEDENCE: readonly ExitCode[] = [EXIT.invalid, EXIT.failed, EXIT.blocked, EXIT.pending, EXIT.done];
 
 export function worst(codes: readonly ExitCode[]): ExitCode {

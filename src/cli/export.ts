@@ -35,7 +35,7 @@ export async function exportModels(
   await using access = openOneRegistry(config, env, signal);
   const finished = progress('Reading the registry…');
   const models = await access.registry.readRegistry(signal).finally(finished);
-  const { namespace, installation } = config;
+  const { namespace = 'default', installation } = config;
   // Of all models, whatever is asked for: a model has the same name each time.
   const all = exportRegistry(models, { namespace, installation, registry: config['registry-name'] });
   const wanted = only(patterns, all);

@@ -5,10 +5,8 @@ import { changesOf, type Change } from '../domain/changes.ts';
 import { describeTarget, type TargetId } from '../domain/desired.ts';
 import type { Model } from '../domain/observed.ts';
 import { wordsOf } from '../runtime/failure.ts';
-import { Scrubber } from '../runtime/secrets.ts';
-import { readClusterPromotions } from './cluster-status.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { openStatus, STATUS_SOURCE_OPTIONS, type ObservedPromotion } from './observed-status.ts';
+import { openStatus, STATUS_SOURCE_OPTIONS, statusHome, type ObservedPromotion } from './observed-status.ts';
 import { openOwnRegistry, type OneRegistry } from './one-registry.ts';
 import { markdownTable, table } from './render/table.ts';
 import { find } from './status.ts';
@@ -17,8 +15,6 @@ import { print, progress, tell } from './terminal.ts';
 export const HISTORY_OPTIONS = [
   'output',
   'registry-uri',
-  'kubeconfig',
-  'context',
   ...STATUS_SOURCE_OPTIONS,
 ] as const satisfies readonly OptionName[];
 
@@ -96,11 +92,10 @@ async function readPromotions(
   hasRegistry: boolean,
   signal: AbortSignal,
 ): Promise<readonly ObservedPromotion[] | undefined> {
-  if (config.kubeconfig !== undefined || config.context !== undefined)
-    return readClusterPromotions(config, new Scrubber(), signal);
-  const isTold = config['git-url'] !== undefined || config.server !== OPTIONS.server.default;
+  const isTold = statusHome(config) !== 'server' || config.server !== OPTIONS.server.default;
   try {
-    await using reader = await openStatus(config);
+    // A model may have promotions anywhere.
+    await using reader = await openStatus({ ...config, 'all-namespaces': true }, []);
     return (await reader.read(signal)).promotions;
   } catch (error) {
     signal.throwIfAborted();

@@ -5,15 +5,21 @@ import { isFields } from '../api/fields.ts';
 import type { ModelPromotionStatus } from '../api/generated/types.ts';
 import { readStatusFile } from '../api/status-file.ts';
 import type { Config, OptionName } from '../config.ts';
+import { listObjects } from '../adapters/kube/promotions.ts';
 import { LOG_OPTIONS, openOutput } from './assembly.ts';
 import type { StatusPage } from './daemon/status-page.ts';
 import { isFormerKey } from '../reconcile/former.ts';
 import { problemLine } from './render/problems.ts';
+import { CLUSTER_OPTIONS, forPeople, openCluster } from './kube-access.ts';
+import { collectionPath, PROMOTIONS } from './operator/kinds.ts';
 import { checkCache, GIT_OPTIONS, openGit, openStatusBranch } from './git-access.ts';
 
 export const STATUS_SOURCE_OPTIONS = [
+  'source',
   'server',
   ...GIT_OPTIONS,
+  ...CLUSTER_OPTIONS,
+  'all-namespaces',
   'secrets-dir',
   'installation',
   ...LOG_OPTIONS,
@@ -60,18 +66,31 @@ export interface StatusReader extends AsyncDisposable {
   read(signal: AbortSignal): Promise<ObservedStatus>;
 }
 
-/** To be opened with `await using`. */
-export async function openStatus(
-  config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>,
-): Promise<StatusReader> {
-  if (config['git-url'] !== undefined) return openBranch(config);
+type StatusConfig = Config<(typeof STATUS_SOURCE_OPTIONS)[number]>;
+
+/** Where statuses are read: of objects in a cluster only where one is named. */
+export function statusHome(config: StatusConfig): 'cluster' | 'branch' | 'server' {
+  if (config.source === 'kubernetes') return 'cluster';
+  if (config['git-url'] !== undefined) return 'branch';
+  return config.kubeconfig === undefined && config.context === undefined ? 'server' : 'cluster';
+}
+
+/**
+ * To be opened with `await using`.
+ * @param names of promotions; in a cluster they tell which namespaces are read
+ */
+export async function openStatus(config: StatusConfig, names: readonly string[]): Promise<StatusReader> {
+  const home = statusHome(config);
+  if (home === 'cluster') return openObjects(config, names);
+  if (home === 'branch') return openBranch(config);
   return {
-    read: (signal) => fromServer(config.server, signal),
+    read: (signal) => readServer(config.server, signal),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 
-async function fromServer(server: string, signal: AbortSignal): Promise<ObservedStatus> {
+/** What a controller answers at this address. @throws Error with a sentence that says what to do */
+export async function readServer(server: string, signal: AbortSignal): Promise<ObservedStatus> {
   if (!/^https?:\/\//.test(server) || !URL.canParse(server))
     throw new Error(`--server: ${JSON.stringify(server)} is not an http address`);
   const url = new URL('/status', server);
@@ -147,7 +166,7 @@ const HELD = {
 } as const;
 
 /** With a mirror of its own, since that of a controller on this machine is in use. */
-async function openBranch(config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>): Promise<StatusReader> {
+async function openBranch(config: StatusConfig): Promise<StatusReader> {
   const { logger, scrubber } = openOutput(config);
   const git = openGit(config, scrubber, logger);
   await checkCache(git);
@@ -158,6 +177,34 @@ async function openBranch(config: Config<(typeof STATUS_SOURCE_OPTIONS)[number]>
       return fromFiles((await store?.read(signal)) ?? new Map<string, string>());
     },
     [Symbol.asyncDispose]: () => rm(cacheDir, { recursive: true, force: true }),
+  };
+}
+
+async function openObjects(config: StatusConfig, names: readonly string[]): Promise<StatusReader> {
+  const cluster = await openCluster(config, openOutput(config).scrubber);
+  const named = names.map((name) => (name.includes('/') ? name.slice(0, name.indexOf('/')) : undefined));
+  const own = named.length === 0 || named.includes(undefined) ? [cluster.namespace] : [];
+  const spaces = config['all-namespaces']
+    ? [undefined]
+    : new Set([...own, ...named.filter((name) => name !== undefined)]);
+  return {
+    async read(signal) {
+      const listed = [...spaces].map((space) =>
+        listObjects(cluster.api, collectionPath(PROMOTIONS, space), signal),
+      );
+      const objects = (await Promise.all(listed).catch((error: unknown) => {
+        throw forPeople(error);
+      })).flat().filter(isFields); // prettier-ignore
+      return {
+        source: { revision: undefined, mistakes: [], held: undefined, failure: undefined },
+        promotions: objects.map(toObserved),
+        notes: [],
+        document: { promotions: objects },
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await cluster[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -173,7 +220,7 @@ function fromFiles(files: ReadonlyMap<string, string>): ObservedStatus {
   };
 }
 
-export function toObserved(document: Readonly<Record<string, unknown>>): ObservedPromotion {
+function toObserved(document: Readonly<Record<string, unknown>>): ObservedPromotion {
   const { metadata, spec, status } = document as {
     metadata?: { namespace?: string; name?: string; generation?: number };
     spec?: { model?: string };

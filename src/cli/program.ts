@@ -17,13 +17,17 @@ import { COMMANDS, type CommandName, type CommandSpec } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { copy } from './copy.ts';
 import { diff } from './diff.ts';
-import { EXIT, type ExitCode } from './exit.ts';
+import { asPlugin } from './edit/options.ts';
+import { CommandError, EXIT, type ExitCode } from './exit.ts';
 import { exportModels } from './export.ts';
 import { history } from './history.ts';
 import { plan } from './plan.ts';
 import { quickstart } from './quickstart/tour.ts';
+import { reconcileNow } from './reconcile.ts';
+import { rollback } from './rollback.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
+import { setSuspend } from './suspend.ts';
 import { print, tell } from './terminal.ts';
 import { validate } from './validate.ts';
 import { version } from './version.ts';
@@ -45,6 +49,14 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   status: (names, flags, signal) => status(names, optionsOf('status', flags), signal),
   history: ([name = ''], flags, signal) => history(name, optionsOf('history', flags), environment(), signal),
   wait: (names, flags, signal) => wait(names, optionsOf('wait', flags), signal),
+  rollback: ([name = ''], flags, signal) =>
+    rollback(name, optionsOf('rollback', flags), environment(), signal),
+  suspend: ([name = ''], flags, signal) =>
+    setSuspend(name, true, optionsOf('suspend', flags), { env: environment(), signal }),
+  resume: ([name = ''], flags, signal) =>
+    setSuspend(name, false, optionsOf('resume', flags), { env: environment(), signal }),
+  reconcile: ([name = ''], flags, signal) =>
+    reconcileNow(name, optionsOf('reconcile', flags), environment(), signal),
   diff: (sides, flags, signal) => diff(sides, optionsOf('diff', flags), environment(), signal),
   copy: ([version = ''], flags, signal) => copy(version, optionsOf('copy', flags), environment(), signal),
   quickstart: async (_args, _flags, signal) => await quickstart({ signal }),
@@ -55,14 +67,26 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   completion: ([shell = '']) => Promise.resolve(complete(shell)),
 };
 
-/** Runs one command line and tells the exit code. Never rejects. */
-export async function main(argv: readonly string[], signal: AbortSignal): Promise<ExitCode> {
+/** The name under which kubectl finds us: `kubectl modelpromotion …`. */
+const PLUGIN = /^kubectl-modelpromotion(?:\.\w+)?$/;
+
+/**
+ * Runs one command line and tells the exit code. Never rejects.
+ * @param calledAs the name of the file that was started
+ */
+export async function main(
+  argv: readonly string[],
+  signal: AbortSignal,
+  calledAs = 'modelpromotion',
+): Promise<ExitCode> {
   let code: ExitCode = EXIT.done;
+  const isPlugin = PLUGIN.test(calledAs);
   const program = buildProgram(
     async (handler, args, flags) => {
-      code = await handler(args, flags, signal);
+      code = await handler(args, isPlugin ? asPlugin(flags, environment()) : flags, signal);
     },
     await version(),
+    isPlugin ? 'kubectl modelpromotion' : 'modelpromotion',
   );
   try {
     await program.parseAsync(known(argv), { from: 'user' });
@@ -81,8 +105,8 @@ function known(argv: readonly string[]): readonly string[] {
 
 type Perform = (handler: Handler, args: readonly string[], flags: Flags) => Promise<void>;
 
-function buildProgram(perform: Perform, version: string): Command {
-  const program = new Command('modelpromotion')
+function buildProgram(perform: Perform, version: string, name: string): Command {
+  const program = new Command(name)
     .description(
       'GitOps for the MLflow Model Registry: declare which version holds which stage and alias, and it is kept so.',
     )
@@ -170,6 +194,10 @@ function complete(shell: string): ExitCode {
 
 function explain(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.invalid;
+  if (error instanceof CommandError) {
+    tell(error.message);
+    return error.code;
+  }
   if (error instanceof ConfigError) {
     for (const mistake of error.mistakes) tell(mistake);
     return EXIT.invalid;

@@ -15,7 +15,7 @@ export async function status(
   config: Config<(typeof STATUS_OPTIONS)[number]>,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  await using reader = await openStatus(config);
+  await using reader = await openStatus(config, names);
   const observed = await reader.read(signal);
   const promotions = select(observed.promotions, names);
   const { output } = config;

@@ -6,6 +6,7 @@ import {
   messageOf,
   openStatus,
   STATUS_SOURCE_OPTIONS,
+  statusHome,
   type ObservedPromotion,
   type ObservedStatus,
   type StatusReader,
@@ -29,13 +30,15 @@ export async function wait(
   config: WaitConfig,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  if (config.revision !== undefined && config['git-url'] !== undefined) {
+  const home = statusHome(config);
+  if (config.revision !== undefined && home !== 'server') {
+    const where = home === 'branch' ? 'the status branch does' : 'objects of a cluster do';
     throw new ConfigError([
-      '--revision: the status branch does not tell what the controller has read; ask it with --server',
+      `--revision: ${where} not tell what the controller has read; ask it with --server`,
     ]);
   }
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(config.timeout)]);
-  await using reader = await openStatus(config);
+  await using reader = await openStatus(config, names);
   let last = '';
   while (!deadline.aborted) {
     const verdict = await look(reader, names, config, deadline);

@@ -70,6 +70,12 @@ export class GitSource implements Source {
     return this.#mirror.read(tip, (snapshot) => this.#list(snapshot, signal), signal);
   }
 
+  /** Reads once more from the revision that was listed last, without asking the server. @throws SourceError */
+  again<T>(reader: (snapshot: Snapshot, gitDir: string) => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (this.#listed === undefined) throw new TypeError('nothing was listed yet');
+    return this.#mirror.read(this.#listed, (snapshot) => reader(snapshot, this.#mirror.gitDir), signal);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

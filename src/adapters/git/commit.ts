@@ -14,6 +14,8 @@ export interface CommitOptions {
   readonly parent: string | undefined;
   /** Text to write and null to remove, by path from the root. Paths must be plain: they are not checked here. */
   readonly changes: ReadonlyMap<string, string | null>;
+  /** Of files that are not plain ones, by path: `100755`. */
+  readonly modes?: ReadonlyMap<string, string>;
   readonly message: string;
   readonly identity: Identity;
 }
@@ -35,7 +37,8 @@ export async function commitChanges(
   try {
     if (parent !== undefined) await git('read-tree', parent);
     await stage(gitDir, index, options, signal);
-    const tree = await git('write-tree');
+    // The mirror may lack files that are none of ours.
+    const tree = await git('write-tree', '--missing-ok');
     const isSame = parent !== undefined && tree === (await git('rev-parse', '--verify', `${parent}^{tree}`));
     return isSame ? undefined : await commitTree(gitDir, tree, options, signal);
   } finally {
@@ -46,7 +49,7 @@ export async function commitChanges(
 async function stage(
   gitDir: string,
   index: string,
-  { parent, changes }: CommitOptions,
+  { parent, changes, modes }: CommitOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const written = [...changes].filter((change): change is [string, string] => change[1] !== null);
@@ -56,7 +59,7 @@ async function stage(
   const nothing = '0'.repeat(parent?.length ?? 40);
   const lines = [
     ...removed.map((path) => `0 ${nothing}\t${path}\0`),
-    ...written.map(([path], position) => `100644 ${oids[position]}\t${path}\0`),
+    ...written.map(([path], position) => `${modes?.get(path) ?? '100644'} ${oids[position]}\t${path}\0`),
   ];
   await runGit(['update-index', '--add', '--replace', '-z', '--index-info'], {
     gitDir,

@@ -5,6 +5,7 @@ import { commitChanges, type Identity } from './commit.ts';
 import { GitExitError } from './door.ts';
 import { unexplained } from './failures.ts';
 import { type GitLogger, Mirror, type Snapshot } from './mirror.ts';
+import { asRefusal, type Base, isLostRace, push } from './push.ts';
 import type { Remote } from './remote.ts';
 import { branchRef } from './url.ts';
 
@@ -21,15 +22,9 @@ export interface StatusBranchOptions {
   readonly logger?: GitLogger;
 }
 
-/** The sha our next commit builds on; null while the branch does not exist. */
-type Base = string | null;
-
 const BOT: Identity = { name: 'modelpromotion', email: 'modelpromotion@localhost' };
 const MAX_ATTEMPTS = 8;
 const RETRY = { base: 100, max: 5_000 };
-/** Somebody else pushed first, or is pushing. */
-const LOST_RACE =
-  /fetch first|non-fast-forward|stale info|cannot lock ref|failed to update ref|reference already exists|incorrect old value/;
 const MAX_STATUS_BYTES = 64 * 1024 * 1024;
 /** Larger than any status, so that the mirror of this branch lacks nothing. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -121,7 +116,8 @@ export class StatusBranch implements StatusStore {
     this.#base = undefined;
     try {
       const commit = await this.#commit(base, changes, message, signal);
-      if (commit !== undefined) await this.#push(commit, base, signal);
+      if (commit !== undefined)
+        await push({ remote: this.#remote, gitDir: this.#mirror.gitDir, commit, base }, signal);
       this.#base = commit ?? base;
       this.#wasThere ||= this.#base !== null;
       return undefined;
@@ -200,18 +196,6 @@ export class StatusBranch implements StatusStore {
       throw new RangeError(`not the path of a status: ${JSON.stringify(path)}`);
     return `${this.#folder}/${path}`;
   }
-
-  /** Lands only on the very base; an empty expectation means that the branch must not exist. */
-  async #push(commit: string, base: Base, signal: AbortSignal): Promise<void> {
-    const { ref } = this.#remote;
-    const lease = `--force-with-lease=${ref}:${base ?? ''}`;
-    const argv = ['push', '--quiet', '--no-follow-tags', '--recurse-submodules=no', lease];
-    await this.#remote.run(
-      [...argv, '--end-of-options', 'origin', `${commit}:${ref}`],
-      { gitDir: this.#mirror.gitDir },
-      signal,
-    );
-  }
 }
 
 function isPlainName(name: string): boolean {
@@ -222,19 +206,4 @@ function isPlainName(name: string): boolean {
 function withoutPipelines(message: string): string {
   const [subject = '', ...rest] = message.split('\n');
   return [`${subject} [skip ci]`, ...rest].join('\n');
-}
-
-function isLostRace(error: unknown): error is SourceError {
-  return (
-    error instanceof SourceError && error.cause instanceof GitExitError && LOST_RACE.test(error.cause.stderr)
-  );
-}
-
-/** A hook or a rule of the server said no, although the credential was good. */
-function asRefusal(error: unknown, { branch, url }: Remote): unknown {
-  if (!(error instanceof SourceError) || !(error.cause instanceof GitExitError)) return error;
-  const why = /\[remote rejected\][^(]*\(([^\n)]*)\)/.exec(error.cause.stderr)?.[1];
-  if (why === undefined) return error;
-  const sentence = `${url.href} refuses the push to ${branch}: ${why.replaceAll(/\p{Cc}/gu, ' ')}.`;
-  return new SourceError('AccessDenied', sentence, { cause: error.cause });
 }

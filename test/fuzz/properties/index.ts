@@ -1,6 +1,7 @@
 /** Everything that is fuzzed. */
 import type { Fuzz } from '../fuzz.ts';
 import { documents } from './documents.ts';
+import { edits } from './edits.ts';
 import { engine } from './engine.ts';
 import { folders } from './folders.ts';
 import { git } from './git.ts';
@@ -10,6 +11,7 @@ import { statuses } from './statuses.ts';
 
 export const everything: readonly Fuzz[] = [
   ...documents,
+  ...edits,
   ...statuses,
   ...engine,
   ...registry,

@@ -1,0 +1,156 @@
+/** `modelpromotion rollback`: declares the version before, where promotions are declared, once somebody has agreed. */
+import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
+import type { FieldEdit } from '../api/edit/edit.ts';
+import type { ModelPromotion } from '../api/generated/types.ts';
+import { toPromotion, type TargetId } from '../domain/desired.ts';
+import { planRollback, type Return, type Rollback } from '../domain/rollback.ts';
+import { openOutput, type Output } from './assembly.ts';
+import { checkCandidates } from './edit/candidates.ts';
+import type { Declared, EditHome, Memory, Proposal } from './edit/home.ts';
+import { makeChange, openHome } from './edit/open.ts';
+import { EDIT_OPTIONS } from './edit/options.ts';
+import { rollbackWording } from './edit/wording.ts';
+import { CommandError, EXIT, type ExitCode } from './exit.ts';
+import { renderRollback, type Returns, type ShownRollback } from './render/rollback.ts';
+import { confirm, isInteractive, print, progress, tell } from './terminal.ts';
+
+export const ROLLBACK_OPTIONS = [
+  'to',
+  'target',
+  'yes',
+  ...EDIT_OPTIONS,
+] as const satisfies readonly OptionName[];
+
+type RollbackConfig = Config<(typeof ROLLBACK_OPTIONS)[number]>;
+
+export async function rollback(
+  name: string,
+  config: RollbackConfig,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const goal = parseGoal(config);
+  const output = openOutput(config);
+  await using home = await openHome(config, env, output, signal);
+  const finished = progress('Looking at what is declared, at its history, and at the registry…');
+  const found = await look(name, home, { config, env, goal, output }, signal).finally(finished);
+  if (found.kind === 'same') {
+    print(found.sentence);
+    return EXIT.done;
+  }
+  const { declared, memory, plan, proposal, check } = found;
+  print(output.scrubber.clean(renderRollback(found)));
+  if (check.kind === 'unusable') {
+    tell(`nothing was changed: ${check.message}`);
+    return EXIT.blocked;
+  }
+  const refusal = await ask(config, signal);
+  if (refusal !== undefined) return refusal;
+  const again = (now: Declared): Proposal | undefined => {
+    const next = decide(now.object, memory, goal);
+    return isSame(plan, next) ? propose(now, plan, config.reason) : undefined;
+  };
+  print(await makeChange(home, { declared, proposal }, again, signal));
+  tell(home.afterwards(declared.key));
+  return EXIT.done;
+}
+
+interface Found extends ShownRollback {
+  readonly kind: 'found';
+  readonly proposal: Proposal;
+}
+
+interface LookOptions {
+  readonly config: RollbackConfig;
+  readonly env: Environment;
+  readonly goal: Goal;
+  readonly output: Output;
+}
+
+/** All that is to be known before somebody is asked. @throws CommandError when there is nothing to go back to */
+async function look(
+  name: string,
+  home: EditHome,
+  { config, env, goal, output: { scrubber } }: LookOptions,
+  signal: AbortSignal,
+): Promise<Found | { readonly kind: 'same'; readonly sentence: string }> {
+  const declared = await home.find(name, signal);
+  const memory = await home.remember(declared, signal);
+  const plan = decide(declared.object, memory, goal);
+  if (plan.kind === 'refused') throw new CommandError(EXIT.invalid, refusalOf(declared, plan, memory));
+  if (plan.kind === 'same') return { kind: 'same', sentence: `${declared.key}: ${plan.message}.` };
+  const proposal = propose(declared, plan, config.reason);
+  const places = await home.preview(declared, proposal, signal);
+  const versions = [...new Set(plan.returns.map(({ to }) => to))];
+  const check = await checkCandidates(declared, versions, { config, env, scrubber, home }, signal);
+  return { kind: 'found', declared, memory, plan, proposal, places, check };
+}
+
+interface Goal {
+  readonly to: string | undefined;
+  readonly only: TargetId | undefined;
+}
+
+/** @throws ConfigError */
+function parseGoal({ to, target }: Pick<RollbackConfig, 'to' | 'target'>): Goal {
+  const only = target === undefined ? undefined : parseTarget(target);
+  const mistakes = [
+    ...(to === undefined || /^[1-9]\d{0,9}$/.test(to)
+      ? []
+      : [`--to: ${JSON.stringify(to)} is not a version: a whole number from 1`]),
+    ...(target !== undefined && only === undefined
+      ? [`--target: ${JSON.stringify(target)} is not a target; write stage/Production or alias/champion`]
+      : []),
+  ];
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return { to, only };
+}
+
+/** As statuses write it, or as plans show it: `Production`, `@champion`. */
+export function parseTarget(text: string): TargetId | undefined {
+  const [, stage] = /^(?:stage\/)?(staging|production)$/i.exec(text) ?? [];
+  if (stage !== undefined) return stage.toLowerCase() === 'staging' ? 'stage/Staging' : 'stage/Production';
+  const [, alias] = /^(?:alias\/|@)([\p{L}\p{N}_-]+)$/u.exec(text) ?? [];
+  return alias === undefined ? undefined : `alias/${alias}`;
+}
+
+function decide(object: ModelPromotion, { status }: Memory, goal: Goal): Rollback {
+  const { targets } = toPromotion(object, { uid: '', generation: 0, revision: '' });
+  return planRollback({ targets, status, ...goal });
+}
+
+function isSame(plan: Returns, next: Rollback): boolean {
+  const shown = (returns: readonly Return[]): string =>
+    returns.map(({ target, from, to }) => `${target} ${from} ${to}`).join('\n');
+  return next.kind === 'returns' && shown(plan.returns) === shown(next.returns);
+}
+
+function refusalOf({ key }: Declared, { message }: { message: string }, { note }: Memory): string {
+  return `${key}: ${message}${note === undefined ? '' : ` (${note})`}`;
+}
+
+function propose({ key, object }: Declared, { returns }: Returns, reason: string | undefined): Proposal {
+  return {
+    edits: returns.map((one) => editFor(object, one)),
+    wording: rollbackWording(key, returns, reason),
+  };
+}
+
+function editFor({ spec }: ModelPromotion, { target, to }: Return): FieldEdit {
+  const list = target.startsWith('stage/') ? 'stages' : 'aliases';
+  const name = target.slice(target.indexOf('/') + 1);
+  const index = spec[list].findIndex((entry) => entry.name === name);
+  return { path: ['spec', list, index, 'version'], value: to };
+}
+
+/** Undefined when it may go on. */
+async function ask(config: RollbackConfig, signal: AbortSignal): Promise<ExitCode | undefined> {
+  if (config.yes) return undefined;
+  if (!isInteractive()) {
+    tell('rollback asks before it changes anything, and this is not a terminal: run it with --yes');
+    return EXIT.invalid;
+  }
+  if (await confirm('Go back? Only "yes" is accepted: ', signal)) return undefined;
+  tell('Nothing was changed.');
+  return EXIT.failed;
+}
