@@ -22,6 +22,7 @@ export function optionsPage(): string {
       '# Commands and options',
       'Every option is a flag and an environment variable. The flag wins over the variable, the variable over the default. ' +
         'A switch takes `true`, `1`, `yes`, `false`, `0` or `no` as the value of its variable. ' +
+        'A flag that may be given several times takes one value a line from its variable. ' +
         'Durations are written as in Go: `30s`, `5m`, `1h30m`, at most `576h`. ' +
         'All mistakes in options are told together, with exit code 2.',
       '## Exit codes',
@@ -43,18 +44,19 @@ export function optionsPage(): string {
 
 function commandChapter(
   name: CommandName,
-  { help, argument, options, examples, notes }: CommandSpec,
+  { help, argument, more, options, examples, notes }: CommandSpec,
 ): string {
+  const taken = [argument, more].filter((one) => one !== undefined);
   const usage = [
     'modelpromotion',
     name,
     ...(options.length > 0 ? ['[options]'] : []),
-    ...(argument ? [argument.syntax] : []),
+    ...taken.map(({ syntax }) => syntax),
   ].join(' ');
   return [
     `### ${name}`,
     `\`${usage}\``,
-    `${sentence(help)}${argument ? ` \`${argument.syntax}\`: ${argument.help}.` : ''}`,
+    [sentence(help), ...taken.map(({ syntax, help }) => `\`${syntax}\`: ${help}.`)].join(' '),
     ...(notes === undefined ? [] : [notes]),
     ['```sh', ...examples, '```'].join('\n'),
     ...(options.length > 0 ? [`Options: ${options.map((option) => `\`--${option}\``).join(', ')}.`] : []),

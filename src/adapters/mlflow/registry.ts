@@ -3,7 +3,8 @@
  * and writes, one writer a model.
  */
 import type { Action } from '../../domain/action.ts';
-import type { Fact, Model } from '../../domain/observed.ts';
+import type { EvidenceOf, EvidenceReader } from '../../domain/evidence.ts';
+import type { Fact, Model, Version } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
 import { WriteError, type Registry } from '../../reconcile/ports.ts';
 import { KeyedMutex } from '../../runtime/limiter.ts';
@@ -13,9 +14,11 @@ import { MlflowClient, type ClientObserver, type PageSizes } from './client.ts';
 import { RegistryError } from './errors.ts';
 import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
+import { readEvidence } from './runs.ts';
 import { Snapshot } from './snapshot.ts';
 import { readAll, readChanges, readLive, reasonOf, unknownFrom } from './sweep.ts';
 import { WebhookKeeper, type WebhookOptions, type WebhookState } from './webhook.ts';
+import { readMatching, type Models } from './whole.ts';
 import { CLOSED, Transport, type Connections, type TransportOptions } from './transport.ts';
 
 /** Below this many managed models only they are read; above, reading the whole registry takes fewer requests. */
@@ -81,7 +84,7 @@ export interface MlflowRegistryOptions extends TransportOptions {
   readonly webhook?: WebhookOptions | undefined;
 }
 
-export class MlflowRegistry implements Registry {
+export class MlflowRegistry implements Registry, EvidenceReader {
   readonly #options: MlflowRegistryOptions;
   readonly #transport: Transport;
   readonly #client: MlflowClient;
@@ -167,6 +170,20 @@ export class MlflowRegistry implements Registry {
    */
   sweep(signal: AbortSignal): Promise<Sweep | undefined> {
     return this.#sweeps.run('', () => this.#sweep(signal));
+  }
+
+  /**
+   * The models whose names match one of these patterns, all without any, as they are now; nothing is kept of them.
+   * @throws RegistryError when the registry cannot be read
+   */
+  async matching(patterns: readonly string[], signal: AbortSignal): Promise<Models> {
+    const ends = AbortSignal.any([signal, this.#closing.signal]);
+    const { inOperator } = await this.#connected(ends);
+    return readMatching(this.#client, patterns, inOperator, ends);
+  }
+
+  evidence(versions: readonly Version[], signal: AbortSignal): Promise<EvidenceOf> {
+    return readEvidence(this.#client.tracking, versions, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** As `close`, for a registry that is declared no more: our webhook goes first. */

@@ -42,10 +42,10 @@ export interface Page<T> {
   next: string | undefined;
 }
 
-const text = { type: 'string', nullable: true } as const;
-const time = { type: 'number', nullable: true } as const;
+export const text = { type: 'string', nullable: true } as const;
+export const time = { type: 'number', nullable: true } as const;
 
-const tags = {
+export const tags = {
   type: 'array',
   nullable: true,
   items: { type: 'object', required: ['key'], properties: { key: { type: 'string' }, value: text } },
@@ -100,7 +100,7 @@ const webhook: JSONSchemaType<WireWebhook> = {
 };
 
 /** Fields that we do not use are dropped: in bulk they are most of an answer. */
-const ajv = new Ajv({ removeAdditional: 'all' });
+export const ajv = new Ajv({ removeAdditional: 'all' });
 
 const modelAnswer = ajv.compile<{ registered_model: WireModel }>({
   type: 'object',
@@ -222,11 +222,11 @@ export function readServerInfo(answer: unknown): { workspaces: boolean } {
   return { workspaces: checked(serverInfoAnswer, answer).workspaces_enabled === true };
 }
 
-function nextToken({ next_page_token: token }: { next_page_token?: string }): string | undefined {
+export function nextToken({ next_page_token: token }: { next_page_token?: string }): string | undefined {
   return token === undefined || token === '' ? undefined : token;
 }
 
-function checked<T>(validate: ValidateFunction<T>, answer: unknown): T {
+export function checked<T>(validate: ValidateFunction<T>, answer: unknown): T {
   if (validate(answer)) return answer;
   throw new RegistryError(
     'transient',
@@ -266,7 +266,7 @@ export function toModel(wire: WireModel, versions: Iterable<Version>): Model {
 
 const NO_TAGS: ReadonlyMap<string, string> = new Map();
 
-function toTags(wire: readonly WireTag[] | undefined): ReadonlyMap<string, string> {
+export function toTags(wire: readonly WireTag[] | undefined): ReadonlyMap<string, string> {
   // On the wire it may be null, too.
   const tags = wire ?? [];
   return tags.length === 0 ? NO_TAGS : new Map(tags.map(({ key, value }) => [key, value ?? '']));
