@@ -10,9 +10,10 @@ import { markdownTable, markdownText, table } from './table.ts';
 export function renderComparison(report: CompareReport, format: Format): string {
   switch (format) {
     case 'table':
-      return [table(headingOf(report), rowsOf(report)), ...legend(report).map((line) => `${line}\n`)].join(
-        '',
-      );
+      return [
+        table(headingOf(report), rowsOf(report, '  ')),
+        ...legend(report).map((line) => `${line}\n`),
+      ].join('');
     case 'json':
       return `${JSON.stringify(report, null, 2)}\n`;
     case 'yaml':
@@ -37,14 +38,14 @@ function headingOf({ model, versions }: CompareReport): string[] {
 }
 
 /** Sections with a line of their own; those that are empty are left out. */
-function rowsOf(report: CompareReport): string[][] {
+function rowsOf(report: CompareReport, indent = ''): string[][] {
   return SECTIONS.flatMap((section) => {
     const rows = Object.entries(report.sections[section]);
     if (rows.length === 0) return [];
     return [
       [section.toUpperCase(), ...report.versions.map(() => '')],
       ...rows.map(([name, row]) => [
-        `  ${shown(name)}`,
+        `${indent}${shown(name)}`,
         ...report.versions.map(({ version }) => cellOf(row, version)),
       ]),
     ];

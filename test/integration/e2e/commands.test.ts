@@ -41,6 +41,8 @@ const COMMANDS = [
   'apply',
   'status',
   'wait',
+  'search',
+  'compare',
   'quickstart',
   'version',
   'completion',
