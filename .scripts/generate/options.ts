@@ -4,9 +4,9 @@ import { EXIT } from '../../src/cli/exit.ts';
 import { describeDefault, OPTIONS, variableOf, type OptionName } from '../../src/config.ts';
 
 const EXIT_MEANINGS = {
-  done: 'Done, or nothing to do.',
+  done: 'Done, or nothing to do; also when whoever reads the output (`| head`, a pager) quits early.',
   failed:
-    'Failed: a registry, a repository or a controller could not be used, a question was answered with no, or `wait` met a promotion that is stalled or ran out of time.',
+    'Failed: a registry, a repository or a controller could not be used, a question was answered with no, `wait` met a promotion that is stalled or ran out of time, a model or version that was named is not there, or the output could not be written.',
   invalid: 'Invalid input or usage: a mistake in a manifest or in an option.',
   blocked:
     'Blocked: something is declared that cannot be done now, such as a version that does not exist, or a conflict.',

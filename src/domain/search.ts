@@ -46,7 +46,7 @@ export function askedFor(query: Query, models: ReadonlyMap<string, Fact<Model>>)
       unknown.push({ model: name, version: undefined, reason: fact.reason, message: fact.message });
     if (fact.kind !== 'known') continue;
     versions += fact.value.versions.size;
-    items.push(...itemsOf(query, fact.value));
+    for (const item of itemsOf(query, fact.value)) items.push(item);
   }
   return { items, unknown, models: models.size, versions };
 }
