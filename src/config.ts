@@ -4,6 +4,7 @@
  */
 import { parseDuration } from './api/duration.ts';
 import { clip, quote } from './api/quote.ts';
+import { BOUND_FORM } from './domain/query.ts';
 
 /** What a text must look like, and that in words. */
 interface Form {
@@ -42,6 +43,10 @@ type Option = OptionBase &
   (
     | { readonly type: 'text'; readonly default?: string; readonly form?: Form }
     | { readonly type: 'switch' }
+    /** May be given several times; in its variable one stands on each line. */
+    | { readonly type: 'list'; readonly form: Form }
+    /** How long ago: a duration, or days or weeks. */
+    | { readonly type: 'age' }
     | { readonly type: 'duration'; readonly default: string; readonly least?: string }
     | { readonly type: 'integer'; readonly default: number; readonly least: number; readonly most: number }
     | { readonly type: 'shard' }
@@ -263,6 +268,43 @@ export const OPTIONS = {
     help: 'what the model is called there',
     defaultHelp: 'the same',
   },
+  stage: {
+    type: 'list',
+    value: 'STAGE',
+    form: {
+      pattern: /^(?:none|staging|production|archived)$/i,
+      words: 'None, Staging, Production or Archived',
+    },
+    help: 'versions in this stage; of several, in one of them',
+  },
+  alias: {
+    type: 'list',
+    value: 'ALIAS',
+    form: { pattern: /^[\p{L}\p{N}_*\-]+$/v, words: 'an alias, in which * stands for any characters' },
+    help: 'versions with this alias; of several, with one of them',
+  },
+  tag: {
+    type: 'list',
+    value: 'KEY[=VALUE]',
+    form: { pattern: /^[^=]+(?:=[^]*)?$/, words: 'KEY or KEY=VALUE' },
+    help: 'versions that carry this tag, or whose model does; of several, all of them',
+  },
+  metric: {
+    type: 'list',
+    value: 'BOUND',
+    form: BOUND_FORM,
+    help: 'versions whose metric keeps this bound; of several, all of them',
+  },
+  'older-than': { type: 'age', value: 'AGE', help: 'versions made before this long ago, such as 30d or 12h' },
+  'newer-than': { type: 'age', value: 'AGE', help: 'versions made within this long, such as 2w' },
+  unmanaged: { type: 'switch', help: 'versions that no controller of ours says to manage' },
+  goal: {
+    type: 'list',
+    value: 'METRIC=GOAL',
+    form: { pattern: /^[^=]+=(?:min|max)$/, words: 'METRIC=min or METRIC=max' },
+    help: 'which values of a metric are the better ones, where its name does not tell',
+  },
+  differences: { type: 'switch', help: 'only what differs' },
   force: { type: 'switch', help: 'overwrite files that say something else' },
   'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending, or when two sides differ' },
   yes: { type: 'switch', short: 'y', help: 'go ahead without asking' },
@@ -294,23 +336,27 @@ const MOST_SHARDS = 64;
 
 type ValueOf<O> = O extends { type: 'switch' }
   ? boolean
-  : O extends { type: 'shard' }
-    ? Shard | undefined
-    : O extends { type: 'duration' | 'integer' }
-      ? number
-      : O extends { type: 'choice'; choices: readonly (infer C)[] }
-        ? O extends { default: string }
-          ? C
-          : C | undefined
-        : O extends { default: string }
-          ? string
-          : string | undefined;
+  : O extends { type: 'list' }
+    ? readonly string[]
+    : O extends { type: 'age' }
+      ? number | undefined
+      : O extends { type: 'shard' }
+        ? Shard | undefined
+        : O extends { type: 'duration' | 'integer' }
+          ? number
+          : O extends { type: 'choice'; choices: readonly (infer C)[] }
+            ? O extends { default: string }
+              ? C
+              : C | undefined
+            : O extends { default: string }
+              ? string
+              : string | undefined;
 
-/** The values of some options. Durations are milliseconds. */
+/** The values of some options. Durations and ages are milliseconds. */
 export type Config<N extends OptionName> = { readonly [K in N]: ValueOf<(typeof OPTIONS)[K]> };
 
-/** Flags as the command line gives them: text, or true for a switch. */
-export type Flags = Readonly<Record<string, string | boolean | undefined>>;
+/** Flags as the command line gives them: text, several of them in a list, or true for a switch. */
+export type Flags = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -357,10 +403,11 @@ export function resolveOptions<N extends OptionName>(
 ): Config<N> {
   const mistakes: string[] = [];
   const values = names.map((name) => {
-    const { text, origin } = find(name, flags, env);
-    const value = text === undefined ? defaultOf(OPTIONS[name]) : parse(OPTIONS[name], text);
-    if (value instanceof Mistake) mistakes.push(`${origin}: ${value.sentence}`);
-    return [name, value];
+    const { given, origin } = find(name, flags, env);
+    const parsed = given === undefined ? defaultOf(OPTIONS[name]) : parse(OPTIONS[name], given);
+    for (const value of [parsed].flat())
+      if (value instanceof Mistake) mistakes.push(`${origin}: ${value.sentence}`);
+    return [name, parsed];
   });
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return Object.fromEntries(values) as Config<N>;
@@ -372,21 +419,23 @@ export function describeDefault(option: Option): string | undefined {
   return 'default' in option && option.default !== undefined ? String(option.default) : undefined;
 }
 
-function find(
-  name: OptionName,
-  flags: Flags,
-  env: Environment,
-): { text: string | undefined; origin: string } {
+interface Found {
+  readonly given: string | readonly string[] | undefined;
+  readonly origin: string;
+}
+
+function find(name: OptionName, flags: Flags, env: Environment): Found {
   const flag = flags[name];
-  if (flag !== undefined) return { text: String(flag), origin: `--${name}` };
+  if (flag !== undefined)
+    return { given: typeof flag === 'boolean' ? String(flag) : flag, origin: `--${name}` };
   const option: Option = OPTIONS[name];
   for (const variable of [variableOf(name), ...(option.alsoFrom ?? [])]) {
     const text = env[variable];
     const given =
       option.type === 'text' ? text !== undefined && !(text === '' && option.alsoFrom) : (text ?? '') !== '';
-    if (given) return { text, origin: variable };
+    if (given) return { given: text, origin: variable };
   }
-  return { text: undefined, origin: `--${name}` };
+  return { given: undefined, origin: `--${name}` };
 }
 
 class Mistake {
@@ -396,13 +445,27 @@ class Mistake {
   }
 }
 
-function defaultOf(option: Option): string | number | boolean | undefined {
+type Value = string | number | boolean | readonly string[] | Shard;
+
+function defaultOf(option: Option): Value | undefined {
   if (option.type === 'switch') return false;
-  if (option.type === 'shard') return undefined;
+  if (option.type === 'list') return [];
+  if (option.type === 'shard' || option.type === 'age') return undefined;
   return option.type === 'duration' ? parseDuration(option.default) : option.default;
 }
 
-function parse(option: Option, text: string): string | number | boolean | Shard | Mistake {
+function parse(
+  option: Option,
+  given: string | readonly string[],
+): Value | Mistake | readonly (string | Mistake)[] {
+  if (option.type === 'list')
+    return (typeof given === 'string' ? given.split('\n') : given).map((one) =>
+      parseMember(one, option.form),
+    );
+  return parseOne(option, String(given));
+}
+
+function parseOne(option: Exclude<Option, { type: 'list' }>, text: string): Value | Mistake {
   switch (option.type) {
     case 'text':
       return option.form?.pattern.test(text) === false
@@ -412,6 +475,8 @@ function parse(option: Option, text: string): string | number | boolean | Shard 
       return parseSwitch(text);
     case 'duration':
       return parseDurationOption(text, option.least);
+    case 'age':
+      return parseAge(text);
     case 'shard':
       return parseShard(text);
     case 'integer':
@@ -436,6 +501,23 @@ function parseInteger(text: string, { least, most }: { least: number; most: numb
   return /^\d+$/.test(text) && value >= least && value <= most
     ? value
     : new Mistake(`${quote(text)} is not a whole number from ${least} to ${most}`);
+}
+
+function parseMember(text: string, { pattern, words }: Form): string | Mistake {
+  return pattern.test(text) ? text : new Mistake(`${quote(text)} is not accepted; write ${words}`);
+}
+
+const DAY = 24 * 60 * 60_000;
+const LONG_UNITS: Readonly<Record<string, number>> = { d: DAY, w: 7 * DAY };
+
+function parseAge(text: string): number | Mistake {
+  const [, amount, unit = ''] = /^(\d{1,5}(?:\.\d{1,3})?)([dw])$/.exec(text) ?? [];
+  if (amount !== undefined) return Number(amount) * (LONG_UNITS[unit] ?? DAY);
+  try {
+    return parseDuration(text);
+  } catch {
+    return new Mistake(`${quote(text)} is not an age; write 12h, 30d or 2w`);
+  }
 }
 
 function parseShard(text: string): Shard | Mistake {

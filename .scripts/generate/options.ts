@@ -4,9 +4,9 @@ import { EXIT } from '../../src/cli/exit.ts';
 import { describeDefault, OPTIONS, variableOf, type OptionName } from '../../src/config.ts';
 
 const EXIT_MEANINGS = {
-  done: 'Done, or nothing to do.',
+  done: 'Done, or nothing to do; also when whoever reads the output (`| head`, a pager) quits early.',
   failed:
-    'Failed: a registry, a repository or a controller could not be used, a question was answered with no, or `wait` met a promotion that is stalled or ran out of time.',
+    'Failed: a registry, a repository or a controller could not be used, a question was answered with no, `wait` met a promotion that is stalled or ran out of time, a model or version that was named is not there, or the output could not be written.',
   invalid:
     'Invalid input or usage: a mistake in a manifest or in an option, a promotion that is not there, no version to go back to, or a question that nobody is there to answer.',
   blocked:
@@ -23,6 +23,7 @@ export function optionsPage(): string {
       '# Commands and options',
       'Every option is a flag and an environment variable. The flag wins over the variable, the variable over the default. ' +
         'A switch takes `true`, `1`, `yes`, `false`, `0` or `no` as the value of its variable. ' +
+        'A flag that may be given several times takes one value a line from its variable. ' +
         'Durations are written as in Go: `30s`, `5m`, `1h30m`, at most `576h`. ' +
         'All mistakes in options are told together, with exit code 2.',
       '## Exit codes',
@@ -44,18 +45,19 @@ export function optionsPage(): string {
 
 function commandChapter(
   name: CommandName,
-  { help, argument, options, examples, notes }: CommandSpec,
+  { help, argument, more, options, examples, notes }: CommandSpec,
 ): string {
+  const taken = [argument, more].filter((one) => one !== undefined);
   const usage = [
     'modelpromotion',
     name,
     ...(options.length > 0 ? ['[options]'] : []),
-    ...(argument ? [argument.syntax] : []),
+    ...taken.map(({ syntax }) => syntax),
   ].join(' ');
   return [
     `### ${name}`,
     `\`${usage}\``,
-    `${sentence(help)}${argument ? ` \`${argument.syntax}\`: ${argument.help}.` : ''}`,
+    [sentence(help), ...taken.map(({ syntax, help }) => `\`${syntax}\`: ${help}.`)].join(' '),
     ...(notes === undefined ? [] : [notes]),
     ['```sh', ...examples, '```'].join('\n'),
     ...(options.length > 0 ? [`Options: ${options.map((option) => `\`--${option}\``).join(', ')}.`] : []),

@@ -3,6 +3,7 @@ import type { OptionName } from '../config.ts';
 import { ADOPT_OPTIONS } from './adopt.ts';
 import { APPLY_OPTIONS } from './apply.ts';
 import { COPY_OPTIONS } from './copy.ts';
+import { COMPARE_OPTIONS } from './compare.ts';
 import { DIFF_OPTIONS } from './diff.ts';
 import { EXPORT_OPTIONS } from './export.ts';
 import { HISTORY_OPTIONS } from './history.ts';
@@ -10,14 +11,22 @@ import { PLAN_OPTIONS } from './plan.ts';
 import { RECONCILE_OPTIONS } from './reconcile.ts';
 import { ROLLBACK_OPTIONS } from './rollback.ts';
 import { RUN_OPTIONS } from './run.ts';
+import { SEARCH_OPTIONS } from './search.ts';
 import { STATUS_OPTIONS } from './status.ts';
 import { SUSPEND_OPTIONS } from './suspend.ts';
 import { VALIDATE_OPTIONS } from './validate.ts';
 import { WAIT_OPTIONS } from './wait.ts';
 
+interface Argument {
+  readonly syntax: string;
+  readonly help: string;
+}
+
 export interface CommandSpec {
   readonly help: string;
-  readonly argument?: { readonly syntax: string; readonly help: string };
+  readonly argument?: Argument;
+  /** What may follow it. */
+  readonly more?: Argument;
   readonly options: readonly OptionName[];
   readonly examples: readonly string[];
   readonly notes?: string;
@@ -121,6 +130,37 @@ export const COMMANDS = {
     ],
     notes:
       'Mistakes in the source are told as well. Where no promotion is named they end it with exit code 2, for what cannot be read may be what was pushed.',
+  },
+  search: {
+    help: 'find versions: by name, stage, alias, tag, metric and age',
+    argument: {
+      syntax: '[patterns...]',
+      help: 'names of models, in which * stands for any characters; all when none is given',
+    },
+    options: SEARCH_OPTIONS,
+    examples: [
+      "modelpromotion search 'churn-*' --stage Production",
+      "modelpromotion search --metric 'accuracy>=0.9' --metric 'loss<0.2' --newer-than 30d",
+      'modelpromotion search --unmanaged --alias champion -o json',
+    ],
+    notes:
+      'All filters hold together. A metric is looked up only for versions that the other filters leave; where it cannot be read the version is left out, and that is said.',
+  },
+  compare: {
+    help: 'show versions of a model side by side',
+    argument: { syntax: '<model>', help: 'the name of a model' },
+    more: {
+      syntax: '[versions...]',
+      help: 'numbers, stages or @aliases; one is compared with the incumbent; without any the newest READY version is',
+    },
+    options: COMPARE_OPTIONS,
+    examples: [
+      'modelpromotion compare churn',
+      'modelpromotion compare churn 3 @challenger --differences --goal churn_cost=min',
+      'modelpromotion compare churn Production 7 -o markdown',
+    ],
+    notes:
+      'The incumbent is in Production, else it is the champion. The better value of a metric is marked where --goal or its name (loss, rmse, accuracy, …) tells which that is.',
   },
   rollback: {
     help: 'go back: declare the version before, where the promotion is declared',

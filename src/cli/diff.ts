@@ -74,8 +74,8 @@ async function registries(config: DiffConfig, env: Environment, signal: AbortSig
   const other = await openOtherRegistry(config, one);
   const finished = progress('Reading both registries…');
   const [first, second] = await Promise.all([
-    one.registry.readRegistry(signal),
-    other.registry.readRegistry(signal),
+    one.registry.matching([], signal),
+    other.registry.matching([], signal),
   ]).finally(finished);
   const models = diffRegistries({ uri: one.uri, models: first }, { uri: other.uri, models: second });
   print(renderRegistryDiff({ from: one.uri, to: other.uri, models }, config.output));

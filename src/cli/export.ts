@@ -1,8 +1,8 @@
 /** `modelpromotion export`: the registry as it is, as manifests that plan to nothing. */
-import { matches } from '../adapters/mlflow/directory.ts';
 import { clip } from '../api/quote.ts';
 import { limits, toYaml } from '../api/yaml.ts';
 import type { Config, Environment, OptionName } from '../config.ts';
+import { matches } from '../domain/patterns.ts';
 import { exportRegistry, type Export, type Exported } from '../domain/export.ts';
 import { EXIT, worst, type ExitCode } from './exit.ts';
 import { FilesInTheWay, writeFiles } from './files.ts';
@@ -34,7 +34,7 @@ export async function exportModels(
 ): Promise<ExitCode> {
   await using access = openOneRegistry(config, env, signal);
   const finished = progress('Reading the registry…');
-  const models = await access.registry.readRegistry(signal).finally(finished);
+  const models = await access.registry.matching([], signal).finally(finished);
   const { namespace = 'default', installation } = config;
   // Of all models, whatever is asked for: a model has the same name each time.
   const all = exportRegistry(models, { namespace, installation, registry: config['registry-name'] });

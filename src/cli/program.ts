@@ -15,17 +15,20 @@ import { adoptPaths } from './adopt.ts';
 import { apply } from './apply.ts';
 import { COMMANDS, type CommandName, type CommandSpec } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
+import { compare } from './compare.ts';
 import { copy } from './copy.ts';
 import { diff } from './diff.ts';
 import { asPlugin } from './edit/options.ts';
 import { CommandError, EXIT, type ExitCode } from './exit.ts';
 import { exportModels } from './export.ts';
 import { history } from './history.ts';
+import { watchOutput } from './output.ts';
 import { plan } from './plan.ts';
 import { quickstart } from './quickstart/tour.ts';
 import { reconcileNow } from './reconcile.ts';
 import { rollback } from './rollback.ts';
 import { run } from './run.ts';
+import { search } from './search.ts';
 import { status } from './status.ts';
 import { setSuspend } from './suspend.ts';
 import { print, tell } from './terminal.ts';
@@ -49,6 +52,8 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
   status: (names, flags, signal) => status(names, optionsOf('status', flags), signal),
   history: ([name = ''], flags, signal) => history(name, optionsOf('history', flags), environment(), signal),
   wait: (names, flags, signal) => wait(names, optionsOf('wait', flags), signal),
+  search: (patterns, flags, signal) => search(patterns, optionsOf('search', flags), environment(), signal),
+  compare: (names, flags, signal) => compare(names, optionsOf('compare', flags), environment(), signal),
   rollback: ([name = ''], flags, signal) =>
     rollback(name, optionsOf('rollback', flags), environment(), signal),
   suspend: ([name = ''], flags, signal) =>
@@ -79,6 +84,7 @@ export async function main(
   signal: AbortSignal,
   calledAs = 'modelpromotion',
 ): Promise<ExitCode> {
+  const settled = watchOutput();
   let code: ExitCode = EXIT.done;
   const isPlugin = PLUGIN.test(calledAs);
   const program = buildProgram(
@@ -90,10 +96,10 @@ export async function main(
   );
   try {
     await program.parseAsync(known(argv), { from: 'user' });
-    return code;
   } catch (error) {
-    return explain(error);
+    code = explain(error);
   }
+  return settled(code);
 }
 
 /** Of a command that there is not, --help would show the general help, as if all were well. */
@@ -132,7 +138,7 @@ Every option is an environment variable too: --git-url is MODELPROMOTION_GIT_URL
 
 function buildCommand(
   name: CommandName,
-  { help, argument, options, examples, notes }: CommandSpec,
+  { help, argument, more, options, examples, notes }: CommandSpec,
   perform: Perform,
 ): Command {
   const command = new Command(name)
@@ -141,7 +147,7 @@ function buildCommand(
     .showSuggestionAfterError()
     .showHelpAfterError(`\`modelpromotion ${name} --help\` shows what it takes.`)
     .exitOverride();
-  if (argument !== undefined) command.argument(argument.syntax, argument.help);
+  for (const one of [argument, more]) if (one !== undefined) command.argument(one.syntax, one.help);
   for (const option of options) command.addOption(buildOption(option));
   const lines = [
     ...(notes === undefined ? [] : [`\n${notes}`]),
@@ -150,7 +156,8 @@ function buildCommand(
   ];
   command.addHelpText('after', lines.join('\n'));
   command.action((...received: unknown[]) => {
-    const args = argument === undefined ? [] : [received[0]].flat().map(String);
+    // After the arguments come the options, and the command itself.
+    const args = received.slice(0, -2).flat().map(String);
     return perform(handlers[name], args, kebab(command.opts()));
   });
   return command;
@@ -162,10 +169,16 @@ function buildOption(name: OptionName): Option {
   const value = spec.type === 'switch' ? '' : ` <${'value' in spec ? spec.value : 'VALUE'}>`;
   const fallback = describeDefault(spec);
   const origin = `$${variableOf(name)}`;
-  return new Option(
+  const option = new Option(
     `${short}--${name}${value}`,
     `${spec.help} (${fallback === undefined ? '' : `default: ${fallback}; `}${origin})`,
   );
+  return spec.type === 'list' ? option.argParser(collected) : option;
+}
+
+/** An option that is given again adds to what was given before. */
+function collected(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }
 
 /** Commander gives option names in camel case. */

@@ -1,11 +1,39 @@
 /** Where commands print: results on standard output, progress and mistakes on standard error. */
+import { fstatSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
+/** @throws Error when standard output is a file that cannot take it */
 export function print(text: string): void {
-  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  const lines = text.endsWith('\n') ? text : `${text}\n`;
+  if (isFile(process.stdout.fd)) writeWhole(process.stdout.fd, lines);
+  else process.stdout.write(lines);
+}
+
+function isFile(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Node writes to a file once, and says nothing of what a full disk did not take. */
+function writeWhole(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text);
+  try {
+    for (let written = 0; written < bytes.length;) written += writeSync(descriptor, bytes, written);
+  } catch (error) {
+    throw unwritable(error as NodeJS.ErrnoException);
+  }
+}
+
+/** For people; a reader that quits is no failure. */
+export function unwritable(error: NodeJS.ErrnoException): Error {
+  const why = error.code === 'ENOSPC' || error.code === 'EDQUOT' ? 'there is no space left' : error.message;
+  return new Error(`the output cannot be written: ${why}`, { cause: error });
 }
 
 /**

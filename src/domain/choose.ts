@@ -7,7 +7,8 @@
  * - A pin comes before its rule until it runs out.
  */
 import { describeTarget, isRule, type Best, type Promotion, type Target, type TargetId } from './desired.ts';
-import { isRegisteredFrom, readyVersions, type Grounds, type ResolvedSource, type Run } from './grounds.ts';
+import { isRegisteredFrom, readyVersions, type Grounds, type ResolvedSource } from './grounds.ts';
+import type { Evidence } from './evidence.ts';
 import { passes } from './filter.ts';
 import type { Fact, Model, Version } from './observed.ts';
 import type { Records } from './record.ts';
@@ -124,10 +125,8 @@ const SHOWN = 10;
 function best(rule: Best, id: TargetId, setting: Setting): Choice {
   const { model, grounds } = setting;
   const passing = readyVersions(model).filter((version) => passes(rule.filter, version, model.name));
-  const unknown = passing
-    .map(({ runId }) => grounds.runs.get(runId))
-    .find((fact): fact is Extract<Fact<Run>, { kind: 'unknown' }> => fact?.kind === 'unknown');
-  if (unknown !== undefined) return { candidate: { ...unknown, kind: 'unusable' }, evidence: [] };
+  const unread = passing.map(({ version }) => grounds.evidence.get(version)).find(isUnread);
+  if (unread !== undefined) return { candidate: { ...unread, kind: 'unusable' }, evidence: [] };
   const measured = passing.flatMap((version): Measured[] => {
     const value = valueOf(version, rule.metric, grounds);
     return value === undefined || Number.isNaN(value) ? [] : [{ version, value }];
@@ -156,9 +155,14 @@ function best(rule: Best, id: TargetId, setting: Setting): Choice {
   }
 }
 
-function valueOf({ runId }: Version, metric: string, { runs }: Grounds): number | undefined {
-  const run = runs.get(runId);
-  return run?.kind === 'known' ? run.value.metrics.get(metric) : undefined;
+/** What was deleted, or is not ours to see, has no value; what just cannot be read may have the best. */
+function isUnread(fact: Fact<Evidence> | undefined): fact is Extract<Fact<Evidence>, { kind: 'unknown' }> {
+  return fact?.kind === 'unknown' && fact.reason === 'RegistryUnavailable';
+}
+
+function valueOf({ version }: Version, metric: string, { evidence }: Grounds): number | undefined {
+  const fact = evidence.get(version);
+  return fact?.kind === 'known' ? fact.value.metrics.get(metric) : undefined;
 }
 
 function compare(a: Measured, b: Measured, goal: Best['goal']): number {

@@ -1,18 +1,8 @@
-/** What a rule has to go by beside the model itself: what runs measured, and what a source stands for. */
+/** What a rule has to go by beside the model itself: what versions measured, and what a source stands for. */
 import { passes } from './filter.ts';
-import { isRule, type Promotion, type Want } from './desired.ts';
+import type { Promotion, Want } from './desired.ts';
+import type { Evidence } from './evidence.ts';
 import type { Fact, Model, Version } from './observed.ts';
-
-/** One run, with what people and rules ask of it. */
-export interface Run {
-  readonly runId: string;
-  /** The last value of each metric. NaN stays NaN; infinity comes as the largest number there is (docs/mlflow.md). */
-  readonly metrics: ReadonlyMap<string, number>;
-  readonly experimentId: string;
-  readonly name: string;
-  readonly params: ReadonlyMap<string, string>;
-  readonly tags: ReadonlyMap<string, string>;
-}
 
 /** A source that exists, under every name that MLflow's clients write it down by. */
 export interface ResolvedSource {
@@ -29,33 +19,31 @@ export interface ResolvedSource {
 }
 
 export interface Grounds {
-  /** By run id. An absent one was deleted, or is not ours to see. */
-  readonly runs: ReadonlyMap<string, Fact<Run>>;
+  /** By version. */
+  readonly evidence: ReadonlyMap<string, Fact<Evidence>>;
   /** By the declared source. */
   readonly sources: ReadonlyMap<string, Fact<ResolvedSource>>;
 }
 
 /** What has to be read before the rules of a promotion can select. */
 export interface Question {
-  readonly runIds: readonly string[];
+  readonly versions: readonly Version[];
   readonly sources: readonly string[];
 }
 
-export const NO_GROUNDS: Grounds = { runs: new Map(), sources: new Map() };
+export const NO_GROUNDS: Grounds = { evidence: new Map(), sources: new Map() };
 
 export function questionOf({ targets }: Promotion, model: Model): Question {
   const wants = targets.map(({ want }) => want);
   return {
-    runIds: [...new Set(wants.flatMap((want) => runsFor(want, model)))],
+    versions: [...new Set(wants.flatMap((want) => measuredBy(want, model)))],
     sources: [...new Set(wants.flatMap((want) => sourcesFor(want, model)))],
   };
 }
 
-function runsFor(want: Want, model: Model): string[] {
-  if (!isRule(want) || want.kind !== 'best') return [];
-  return readyVersions(model)
-    .filter((version) => passes(want.filter, version, model.name))
-    .flatMap(({ runId }) => (runId === '' ? [] : [runId]));
+function measuredBy(want: Want, model: Model): Version[] {
+  if (want.kind !== 'best') return [];
+  return readyVersions(model).filter((version) => passes(want.filter, version, model.name));
 }
 
 /** What a version says by itself need not be asked for. */

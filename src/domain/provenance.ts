@@ -49,6 +49,13 @@ export function foreignOwner(
   return isOurs ? undefined : { owner: clip(holder, LONGEST), tag };
 }
 
+/** Whether any installation of ours says that it manages the model, or that it put the version somewhere. */
+export function isMarked(model: Model, version: Version | undefined): boolean {
+  return (
+    [...model.tags.keys()].some((key) => key.startsWith(OWNER)) || version?.tags.has(PROVENANCE_TAG) === true
+  );
+}
+
 export interface Mark {
   /** On the registered model, or on one of its versions. */
   readonly version: string | undefined;

@@ -63,7 +63,8 @@ export function usable(version: Version): Candidate {
       };
 }
 
-function existing(model: Model): string {
+/** The versions that a model has, in words. */
+export function existing(model: Model): string {
   const numbers = [...model.versions.keys()].map(Number).sort((a, b) => b - a);
   if (numbers.length === 0) return 'the model has no versions';
   const shown = numbers.slice(0, 5).join(', ');

@@ -88,7 +88,7 @@ async function groundsFor(
 ): Promise<Grounds> {
   if (observed.kind === 'unknown') return NO_GROUNDS;
   const question = questionOf(promotion, modelIn(observed, promotion));
-  const isNothing = question.runIds.length + question.sources.length === 0;
+  const isNothing = question.versions.length + question.sources.length === 0;
   return isNothing ? NO_GROUNDS : registry.grounds(question, signal);
 }
 

@@ -12,6 +12,7 @@ import { plan } from './plan.ts';
 import { push } from './push.ts';
 import { publish, renderResult, renderTable, type Result } from './report.ts';
 import { script } from './script.ts';
+import { search } from './search.ts';
 import { snapshot } from './snapshot.ts';
 
 const PAGE = 'docs/performance.md';
@@ -21,6 +22,7 @@ const MEASUREMENTS: Readonly<Record<string, (context: Context) => Promise<Result
   script,
   push,
   plan,
+  search,
   idle,
   operator,
 };

@@ -8,6 +8,7 @@ import type { Claimant } from '../../src/domain/claims.ts';
 import { toPromotion, type Promotion, type TargetId } from '../../src/domain/desired.ts';
 import type { Fact, Model, Stage, Version } from '../../src/domain/observed.ts';
 import type { Context } from '../../src/domain/plan.ts';
+import type { Evidence } from '../../src/domain/evidence.ts';
 import { identityOf, type Records, type TargetRecord } from '../../src/domain/record.ts';
 
 /** 2026-03-01T12:00:00Z */
@@ -106,6 +107,34 @@ export function aModel({ name = 'churn', versions = {}, aliases = {}, tags = {} 
     tags: new Map(Object.entries(tags)),
     aliases: new Map(Object.entries(aliases)),
     versions: new Map(all.map((version) => [version.version, version])),
+  };
+}
+
+export interface EvidenceSpec {
+  readonly metrics?: Readonly<Record<string, number>>;
+  readonly doubtful?: readonly string[];
+  readonly params?: Readonly<Record<string, string>>;
+  readonly commit?: string;
+  readonly signature?: string;
+}
+
+export function anEvidence({
+  metrics = {},
+  doubtful = [],
+  params = {},
+  ...rest
+}: EvidenceSpec = {}): Evidence {
+  return {
+    run: 'run-1',
+    experiment: '1',
+    loggedModel: '',
+    metrics: new Map(Object.entries(metrics)),
+    doubtful: new Set(doubtful),
+    params: new Map(Object.entries(params)),
+    commit: undefined,
+    datasets: [],
+    signature: undefined,
+    ...rest,
   };
 }
 

@@ -1,12 +1,13 @@
 /** A Model Registry in memory: what MLflow does with our reads and writes, and the ways in which it fails. */
 import { describeAction, simulate, isDone, type Action, type Register } from '../../src/domain/action.ts';
-import type { Grounds, Question, ResolvedSource, Run } from '../../src/domain/grounds.ts';
+import type { Evidence } from '../../src/domain/evidence.ts';
+import type { Grounds, Question, ResolvedSource } from '../../src/domain/grounds.ts';
 import type { Fact, Model, UnknownReason } from '../../src/domain/observed.ts';
 import { missingModel } from '../../src/domain/registration.ts';
 import type { Mark } from '../../src/domain/provenance.ts';
 import { WriteError, type Registries, type Registry } from '../../src/reconcile/ports.ts';
 import { KeyedMutex } from '../../src/runtime/limiter.ts';
-import { aVersion, unavailable } from './builders.ts';
+import { anEvidence, aVersion, unavailable } from './builders.ts';
 
 export type Fault =
   /** The connection breaks before the server has done anything. */
@@ -95,22 +96,19 @@ export class MemoryRegistry implements Registry {
     return Promise.resolve(failed ? unavailable : (this.#stale.shift() ?? this.#fact(name)));
   }
 
-  grounds({ runIds, sources }: Question): Promise<Grounds> {
+  grounds({ versions, sources }: Question): Promise<Grounds> {
     const factOf = <T>(value: T | undefined): Fact<T> =>
       value === undefined ? { kind: 'absent' } : { kind: 'known', value };
+    const readingOf = <T>(value: T | undefined): Fact<T> => (this.down ? unavailable : factOf(value));
     return Promise.resolve({
-      runs: new Map(runIds.map((id) => [id, this.down ? unavailable : factOf(this.#run(id))])),
-      sources: new Map(
-        sources.map((source) => [source, this.down ? unavailable : factOf(this.sources.get(source))]),
-      ),
+      evidence: new Map(versions.map(({ version, runId }) => [version, readingOf(this.#evidence(runId))])),
+      sources: new Map(sources.map((source) => [source, readingOf(this.sources.get(source))])),
     });
   }
 
-  #run(runId: string): Run | undefined {
+  #evidence(runId: string): Evidence | undefined {
     const metrics = this.runs.get(runId);
-    if (metrics === undefined) return undefined;
-    const none = { experimentId: '0', name: '', params: new Map(), tags: new Map() };
-    return { runId, metrics: new Map(Object.entries(metrics)), ...none };
+    return metrics && anEvidence({ metrics });
   }
 
   async write(name: string, action: Action, signal: AbortSignal): Promise<void> {

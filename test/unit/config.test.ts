@@ -8,7 +8,7 @@ import {
   type OptionName,
 } from '../../src/config.ts';
 
-type Given = Readonly<Record<string, string | boolean>>;
+type Given = Readonly<Record<string, string | boolean | readonly string[]>>;
 
 function value(name: OptionName, flags: Given = {}, env: Readonly<Record<string, string>> = {}): unknown {
   return resolveOptions([name], flags, env)[name];
@@ -67,6 +67,19 @@ describe('an option', () => {
     ['of a name is a name', 'installation', { installation: 'team-a.prod_1' }, {}, 'team-a.prod_1'],
     ['of a share is which of how many', 'shard', { shard: '2/3' }, {}, { index: 2, count: 3 }],
     ['of a share is all by default', 'shard', {}, {}, undefined],
+    ['of several is none by default', 'metric', {}, {}, []],
+    [
+      'of several is all that were given',
+      'tag',
+      { tag: ['a=1\n2', 'b'] },
+      { MODELPROMOTION_TAG: 'c' },
+      ['a=1\n2', 'b'],
+    ],
+    ['of several is one a line in its variable', 'tag', {}, { MODELPROMOTION_TAG: 'a=1\nb' }, ['a=1', 'b']],
+    ['of an age may be days', 'older-than', { 'older-than': '1.5d' }, {}, 129_600_000],
+    ['of an age may be weeks', 'older-than', { 'older-than': '2w' }, {}, 1_209_600_000],
+    ['of an age may be a duration', 'newer-than', { 'newer-than': '1h30m' }, {}, 5_400_000],
+    ['of an age is nothing by default', 'newer-than', {}, {}, undefined],
     ['of a choice is one of them', 'output', { output: 'json' }, {}, 'json'],
     ['of a choice may have no default', 'source', {}, {}, undefined],
     ["has MLflow's variables too", 'registry-uri', {}, { MLFLOW_TRACKING_URI: 't' }, 't'],
@@ -121,6 +134,15 @@ describe('an option', () => {
     ['shard', '0/0', /is no share/],
     ['shard', '0/65', /at most 64/],
     ['shard', '', /is no share/],
+    ['older-than', '', /"" is not an age; write 12h, 30d or 2w/],
+    ['older-than', '30', /"30" is not an age/],
+    ['older-than', '-3d', /is not an age/],
+    ['older-than', '3d12h', /is not an age/],
+    ['stage', 'Live', /"Live" is not accepted; write None, Staging, Production or Archived/],
+    ['alias', 'a b', /"a b" is not accepted; write an alias/],
+    ['tag', '=1', /"=1" is not accepted; write KEY or KEY=VALUE/],
+    ['metric', 'accuracy', /"accuracy" is not accepted; write METRIC, then >=/],
+    ['goal', 'loss=low', /"loss=low" is not accepted; write METRIC=min or METRIC=max/],
     ['allow-empty', 'maybe', /"maybe" is neither true nor false/],
     ['output', '\u{9b}2J\u{202e}', /^--output: "\\u\{9b\}2J\\u\{202e\}" is not one of/],
     ['sweep-interval', '9h'.repeat(5_000), /^--sweep-interval: (?:9h){30}… is longer than 576h$/],

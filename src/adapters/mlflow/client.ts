@@ -4,16 +4,13 @@ import { Limiter } from '../../runtime/limiter.ts';
 import { backoff, sleep } from '../../runtime/time.ts';
 import type { Stage } from '../../domain/observed.ts';
 import { RegistryError, type Answer } from './errors.ts';
+import { once, pages } from './paging.ts';
+import { TrackingCalls } from './tracking.ts';
 import type { Call, Transport } from './transport.ts';
 import {
   parseJson,
   readModel,
-  readArtifacts,
   readDelivery,
-  readExperimentPage,
-  readLoggedModel,
-  readRun,
-  readRunPage,
   readLocation,
   readModelPage,
   readServerInfo,
@@ -23,9 +20,7 @@ import {
   readWebhook,
   readWebhookPage,
   type Page,
-  type WireLoggedModel,
   type WireModel,
-  type WireRun,
   type WireVersion,
   type WireWebhook,
 } from './wire.ts';
@@ -38,9 +33,6 @@ const SERVER_INFO = '/api/3.0/mlflow/server-info';
  * have to fit into memory whole.
  */
 const PAGES: PageSizes = { models: 1_000, versions: 10_000, recent: 200 };
-/** Of one page; MLflow allows 50,000. */
-const RUNS = 1_000;
-const EXPERIMENTS = 10_000;
 const READ_ATTEMPTS = 3;
 const READ_BACKOFF = { base: 200, max: 2_000 };
 /** A bulk page may take a server seconds of work for each ten thousand rows. */
@@ -73,6 +65,8 @@ export interface Search {
   readonly filter: string | undefined;
   /** A page of many rows gets a deadline of its own. */
   readonly bulk: boolean;
+  /** Told the names on both sides of where one page ends and the next begins. */
+  readonly turned?: ((names: readonly string[]) => void) | undefined;
 }
 
 export interface ClientObserver {
@@ -81,6 +75,8 @@ export interface ClientObserver {
 }
 
 export class MlflowClient {
+  /** What it knows of runs and logged models. */
+  readonly tracking = new TrackingCalls((read, signal) => this.#read(read, signal));
   readonly #transport: Transport;
   readonly #limiter: Limiter;
   /** A bulk page takes long, and nobody waits for it: it has a place of its own. */
@@ -137,9 +133,9 @@ export class MlflowClient {
   }
 
   /** All models that match, in name order, page after page, each once though rows may shift between pages. */
-  models({ filter, bulk }: Search, signal: AbortSignal): AsyncGenerator<WireModel> {
-    const pages = this.#models({ filter, bulk, order: ['name ASC'], size: this.#pages.models }, signal);
-    return once(pages, (model) => model.name);
+  models({ filter, bulk, turned }: Search, signal: AbortSignal): AsyncGenerator<WireModel> {
+    const search = { filter, bulk, turned, order: ['name ASC'], size: this.#pages.models };
+    return once(this.#models(search, signal), (model) => model.name);
   }
 
   /** Models by their last update, newest first. */
@@ -149,74 +145,15 @@ export class MlflowClient {
   }
 
   /** All versions that match, in the order of name and number, each once. */
-  versions({ filter, bulk }: Search, signal: AbortSignal): AsyncGenerator<WireVersion> {
+  versions({ filter, bulk, turned }: Search, signal: AbortSignal): AsyncGenerator<WireVersion> {
     const order = ['name ASC', 'version_number ASC'];
     const read = {
       name: 'search-versions',
       path: `${API}/model-versions/search`,
       parse: json(readVersionPage),
     };
-    const pages = this.#pagesOf(read, { filter, bulk, order, size: this.#pages.versions }, signal);
-    return once(pages, ({ name, version }) => `${version}/${name}`);
-  }
-
-  /** One run, with the last value of each metric. */
-  run(runId: string, signal: AbortSignal): Promise<WireRun> {
-    const path = `${API}/runs/get`;
-    return this.#read({ name: 'get-run', path, query: { run_id: runId }, parse: json(readRun) }, signal);
-  }
-
-  /** Those of these runs that are there and ours to see. @param experiments ids of all that they may be in */
-  runs(
-    runIds: readonly string[],
-    experiments: readonly string[],
-    signal: AbortSignal,
-  ): AsyncGenerator<WireRun> {
-    const filter = `attributes.run_id IN (${runIds.map((id) => `'${id}'`).join(', ')})`;
-    const body = { experiment_ids: experiments, filter, max_results: RUNS, run_view_type: 'ACTIVE_ONLY' };
-    return this.#postedPages('search-runs', '/runs/search', body, json(readRunPage), signal);
-  }
-
-  /** Ids of all experiments that are ours to see, the deleted ones too. */
-  experiments(signal: AbortSignal): AsyncGenerator<string> {
-    const body = { max_results: EXPERIMENTS, view_type: 'ALL' };
-    return this.#postedPages(
-      'search-experiments',
-      '/experiments/search',
-      body,
-      json(readExperimentPage),
-      signal,
-    );
-  }
-
-  /** A logged model of MLflow 3. */
-  loggedModel(modelId: string, signal: AbortSignal): Promise<WireLoggedModel> {
-    const path = `${API}/logged-models/${encodeURIComponent(modelId)}`;
-    return this.#read({ name: 'get-logged-model', path, parse: json(readLoggedModel) }, signal);
-  }
-
-  /** Paths of the files below a folder of a run's artifacts. */
-  artifacts(runId: string, path: string, signal: AbortSignal): Promise<string[]> {
-    const read = { path: `${API}/artifacts/list`, query: { run_id: runId, path } };
-    return this.#read({ name: 'list-artifacts', ...read, parse: json(readArtifacts) }, signal);
-  }
-
-  async *#postedPages<T>(
-    name: string,
-    path: string,
-    body: object,
-    parse: (answer: Answer) => Page<T>,
-    signal: AbortSignal,
-  ): AsyncGenerator<T> {
-    for (let token: string | undefined, more = true; more; more = token !== undefined) {
-      const posted = token === undefined ? body : { ...body, page_token: token };
-      const page = await this.#read<Page<T>>(
-        { name, method: 'POST', path: `${API}${path}`, body: posted, parse },
-        signal,
-      );
-      yield* page.items;
-      token = advance(token, page.next);
-    }
+    const search = { filter, bulk, turned, order, size: this.#pages.versions };
+    return once(this.#pagesOf(read, search, signal), ({ name, version }) => `${version}/${name}`);
   }
 
   /** Where the artifacts of a version are, as far as the server can tell. */
@@ -306,14 +243,9 @@ export class MlflowClient {
       path: WEBHOOKS,
       parse: json(readWebhookPage),
     } as const;
-    const found: WireWebhook[] = [];
-    for (let token: string | undefined, more = true; more; more = token !== undefined) {
-      const query = withToken({ max_results: '1000' }, token);
-      const page: Page<WireWebhook> = await this.#aside({ ...list, query }, signal);
-      found.push(...page.items);
-      token = advance(token, page.next);
-    }
-    return found;
+    const read = (token: string | undefined): Promise<Page<WireWebhook>> =>
+      this.#aside({ ...list, query: withToken({ max_results: '1000' }, token) }, signal);
+    return (await Array.fromAsync(pages(read))).flat();
   }
 
   createWebhook(body: object, signal: AbortSignal): Promise<WireWebhook> {
@@ -353,17 +285,21 @@ export class MlflowClient {
     return this.#pagesOf({ name: 'search-models', path, parse: json(readModelPage) }, search, signal);
   }
 
-  async *#pagesOf<T>(
+  async *#pagesOf<T extends { name: string }>(
     read: Read<Page<T>>,
-    { filter, bulk, order, size }: OrderedSearch,
+    { filter, bulk, order, size, turned }: OrderedSearch,
     signal: AbortSignal,
   ): AsyncGenerator<T> {
     const query = { max_results: String(size), order_by: order, ...(filter === undefined ? {} : { filter }) };
     const timeout = Math.max(this.#options.timeout, bulk ? PAGE_TIMEOUT : 0);
-    for (let token: string | undefined, more = true; more; more = token !== undefined) {
-      const page = await this.#read({ ...read, query: withToken(query, token), timeout, bulk }, signal);
-      yield* page.items;
-      token = advance(token, page.next);
+    const readPage = (token: string | undefined): Promise<Page<T>> =>
+      this.#read({ ...read, query: withToken(query, token), timeout, bulk }, signal);
+    let last: T | undefined;
+    for await (const page of pages(readPage)) {
+      const [first] = page;
+      if (last !== undefined) turned?.(first === undefined ? [last.name] : [last.name, first.name]);
+      last = page.at(-1) ?? last;
+      yield* page;
     }
   }
 
@@ -372,7 +308,8 @@ export class MlflowClient {
     signal: AbortSignal,
   ): Promise<T> {
     return this.#retried(timeout, signal, async (left) => {
-      const call: Call = { method: 'GET', ...read, timeout: left };
+      const method = read.body === undefined ? 'GET' : 'POST';
+      const call: Call = { method, isReading: true, ...read, timeout: left };
       // Many promotions wait for one reading, and one for a write.
       return this.#guarded(name, async () => parse(await this.#transport.send(call, signal)), {
         limiter: bulk ? this.#bulk : this.#limiter,
@@ -495,16 +432,16 @@ interface Turn {
 
 type Query = NonNullable<Call['query']>;
 
-interface Parsed<T> {
+export interface Parsed<T> {
   /** For metrics. */
   readonly name: string;
   /** @throws RegistryError when the answer is not what it should be */
   readonly parse: (answer: Answer) => T;
 }
 
+/** Sent as POST when it has a body. */
 type Read<T> = Parsed<T> &
-  Pick<Call, 'path' | 'query' | 'ofServer'> &
-  Partial<Pick<Call, 'method' | 'body'>> & { readonly timeout?: number; readonly bulk?: boolean };
+  Pick<Call, 'path' | 'query' | 'body' | 'ofServer'> & { readonly timeout?: number; readonly bulk?: boolean };
 type Write<T> = Parsed<T> & Pick<Call, 'method' | 'path'> & { readonly body: Named };
 /** Every write concerns one model. */
 export type Named = Readonly<Record<string, unknown>> & { readonly name: string };
@@ -514,15 +451,6 @@ type OrderedSearch = Search & { readonly order: readonly string[]; readonly size
 
 function json<T>(read: (value: unknown) => T): (answer: Answer) => T {
   return (answer) => read(parseJson(answer));
-}
-
-async function* once<T>(items: AsyncIterable<T>, keyOf: (item: T) => string): AsyncGenerator<T> {
-  const seen = new Set<string>();
-  for await (const item of items) {
-    const key = keyOf(item);
-    if (!seen.has(key)) yield item;
-    seen.add(key);
-  }
 }
 
 function webhookPath(id: string): string {
@@ -535,12 +463,4 @@ function isPassing(error: RegistryError): boolean {
 
 function withToken(query: Query, token: string | undefined): Query {
   return token === undefined ? query : { ...query, page_token: token };
-}
-
-/** An empty page with a token is no end; the same token again would be an endless loop. */
-function advance(token: string | undefined, next: string | undefined): string | undefined {
-  if (next !== undefined && next === token) {
-    throw new RegistryError('permanent', 'the registry answers the same page again and again');
-  }
-  return next;
 }

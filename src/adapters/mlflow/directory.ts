@@ -3,6 +3,7 @@ import { parseDuration } from '../../api/duration.ts';
 import type { ModelRegistry, SecretRef } from '../../api/generated/types.ts';
 import type { RegistryEntry } from '../../domain/catalog.ts';
 import { canonicalJson } from '../../domain/digest.ts';
+import { matches } from '../../domain/patterns.ts';
 import type { Registries, RegistryReference, ResolvedRegistry } from '../../reconcile/ports.ts';
 import { signingSecrets } from '../../runtime/hooks/keys.ts';
 import { KeyedMutex } from '../../runtime/limiter.ts';
@@ -332,21 +333,6 @@ function isAllowed(
       Object.entries(namespaces.matchLabels).every(([key, value]) => labels[key] === value) &&
       (models === undefined || models.some((pattern) => matches(pattern, model))),
   );
-}
-
-/** `*` stands for any characters; everything else for itself. Linear: no backtracking. */
-export function matches(pattern: string, name: string): boolean {
-  const [first = '', ...rest] = pattern.split('*');
-  if (rest.length === 0) return name === pattern;
-  const last = rest.pop() ?? '';
-  if (!name.startsWith(first)) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = name.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return name.length - last.length >= at && name.endsWith(last);
 }
 
 /** What tells one registry's models from another's: two names for one server are one registry. */

@@ -15,9 +15,28 @@ export function nameFilters(
   const single = inOperator ? names.filter((name) => !isListable(name)) : names;
   return [
     ...chunks(listed.map(quote), chunk).map((list) => `name IN (${list.join(',')})`),
-    ...single.map((name) =>
-      isQuotable(name) ? `name = ${quote(name)}` : `name LIKE '${name.replaceAll(/['"\\%]/g, '_')}'`,
-    ),
+    ...single.map((name) => (isQuotable(name) ? `name = ${quote(name)}` : `name LIKE '${harmless(name)}'`)),
+  ];
+}
+
+/** Beyond these, reading the whole registry takes fewer requests. */
+const FEW_PATTERNS = 4;
+
+/**
+ * Filters that together find every model whose name matches one of these patterns, and more: what they find must be
+ * compared again. Undefined stands for the whole registry.
+ */
+export function patternFilters(
+  patterns: readonly string[],
+  options: { inOperator: boolean; chunk: number },
+): (string | undefined)[] {
+  const wild = patterns.filter((pattern) => pattern.includes('*'));
+  if (patterns.length === 0 || wild.length > FEW_PATTERNS || patterns.length > options.chunk)
+    return [undefined];
+  const names = patterns.filter((pattern) => !pattern.includes('*'));
+  return [
+    ...nameFilters([...new Set(names)], options),
+    ...wild.map((pattern) => `name LIKE '${harmless(pattern).replaceAll('*', '%')}'`),
   ];
 }
 
@@ -29,6 +48,11 @@ function isListable(name: string): boolean {
 
 function isQuotable(name: string): boolean {
   return !name.includes("'") || !name.includes('"');
+}
+
+/** Of LIKE, `_` finds any one character; what it finds beside the wanted one is dropped later. */
+function harmless(name: string): string {
+  return name.replaceAll(/['"\\%[]/g, '_');
 }
 
 function quote(name: string): string {

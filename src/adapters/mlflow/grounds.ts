@@ -1,21 +1,19 @@
 /**
- * What rules go by beside models and versions: runs with their metrics, and what a source stands for. Runs that are
- * asked for at the same moment are read together, and what was read serves for a while.
+ * What rules go by beside models and versions: how good versions are, and what a source stands for. What is asked for at
+ * the same moment is read together, and what was read serves for a while.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Grounds, Question, ResolvedSource, Run } from '../../domain/grounds.ts';
-import type { Fact } from '../../domain/observed.ts';
+import type { Evidence, EvidenceOf } from '../../domain/evidence.ts';
+import type { Grounds, Question, ResolvedSource } from '../../domain/grounds.ts';
+import type { Fact, Version } from '../../domain/observed.ts';
 import { unlessAborted } from './abort.ts';
-import type { MlflowClient } from './client.ts';
 import { RegistryError } from './errors.ts';
 import { unknownFrom } from './sweep.ts';
-import { toRun, type WireLoggedModel, type WireRun } from './wire.ts';
+import type { TrackingCalls } from './tracking.ts';
+import type { WireLoggedModel } from './wire-runs.ts';
 
 /** Milliseconds that a first asker waits for company. */
 const WINDOW = 5;
-/** Up to so many runs are asked for by id; more by a search, which needs the ids of the experiments. */
-const FEW = 2;
-const CHUNK = 500;
 const MOST_KNOWN = 20_000;
 
 interface Known<T> {
@@ -25,7 +23,9 @@ interface Known<T> {
 }
 
 export interface GroundsOptions {
-  readonly client: MlflowClient;
+  readonly calls: TrackingCalls;
+  /** @throws nothing but the signal's reason */
+  readonly evidence: (versions: readonly Version[], signal: AbortSignal) => Promise<EvidenceOf>;
   /** For how many milliseconds what was read serves. */
   readonly fresh: number;
   /** Ends all readings. */
@@ -34,95 +34,61 @@ export interface GroundsOptions {
 
 export class GroundsReader {
   readonly #options: GroundsOptions;
-  readonly #runs = new Map<string, Known<Run>>();
+  readonly #evidence = new Map<string, Known<Evidence>>();
   readonly #sources = new Map<string, Known<ResolvedSource>>();
-  #wanted = new Set<string>();
+  #wanted = new Map<string, Version>();
   #next: Promise<void> | undefined;
-  #experiments: readonly string[] | undefined;
 
   constructor(options: GroundsOptions) {
     this.#options = options;
   }
 
-  async read({ runIds, sources }: Question, signal: AbortSignal): Promise<Grounds> {
-    const [runs, resolved] = await Promise.all([
-      this.#readRuns(runIds, signal),
+  async read({ versions, sources }: Question, signal: AbortSignal): Promise<Grounds> {
+    const [evidence, resolved] = await Promise.all([
+      this.#readEvidence(versions, signal),
       Promise.all(sources.map(async (source) => [source, await this.#readSource(source, signal)] as const)),
     ]);
-    return { runs, sources: new Map(resolved) };
+    return { evidence, sources: new Map(resolved) };
   }
 
-  async #readRuns(ids: readonly string[], signal: AbortSignal): Promise<Map<string, Fact<Run>>> {
-    const stale = ids.filter((id) => !this.#isFresh(this.#runs.get(id)));
-    for (const id of stale) this.#wanted.add(id);
+  async #readEvidence(
+    versions: readonly Version[],
+    signal: AbortSignal,
+  ): Promise<Map<string, Fact<Evidence>>> {
+    const stale = versions.filter((version) => !this.#isFresh(this.#evidence.get(keyOf(version))));
+    for (const version of stale) this.#wanted.set(keyOf(version), version);
     if (stale.length > 0) await unlessAborted(this.#readSoon(), signal);
-    return new Map(ids.flatMap((id) => [[id, this.#runs.get(id)?.fact ?? UNREAD] as const]));
+    return new Map(
+      versions.map((version) => [version.version, this.#evidence.get(keyOf(version))?.fact ?? UNREAD]),
+    );
   }
 
   #isFresh(known: Known<unknown> | undefined): boolean {
-    return (
-      known !== undefined &&
-      known.fact.kind !== 'unknown' &&
-      performance.now() - known.at < this.#options.fresh
-    );
+    if (known === undefined || performance.now() - known.at >= this.#options.fresh) return false;
+    return known.fact.kind !== 'unknown' || known.fact.reason !== 'RegistryUnavailable';
   }
 
   #readSoon(): Promise<void> {
     this.#next ??= pause(WINDOW).then(() => {
-      const ids = [...this.#wanted];
-      this.#wanted = new Set();
+      const versions = [...this.#wanted.values()];
+      this.#wanted = new Map();
       this.#next = undefined;
-      return this.#readTogether(ids);
+      return this.#readTogether(versions);
     });
     return this.#next;
   }
 
-  async #readTogether(ids: readonly string[]): Promise<void> {
-    if (ids.length <= FEW) {
-      await Promise.all(
-        ids.map(async (id) => this.#learn(id, await factOf(() => this.#run(id).then(toRun)))),
-      );
-      return;
-    }
-    for (let at = 0; at < ids.length; at += CHUNK) await this.#search(ids.slice(at, at + CHUNK));
+  async #readTogether(versions: readonly Version[]): Promise<void> {
+    const { evidence, closing } = this.#options;
+    const facts = await evidence(versions, closing);
+    for (const [version, fact] of facts) this.#learn(keyOf(version), fact);
   }
 
-  /** A run that a known experiment does not hold may be in a new one. */
-  async #search(ids: readonly string[]): Promise<void> {
-    try {
-      const known = this.#experiments;
-      const found = await this.#found(ids, known ?? (await this.#readExperiments()));
-      const missing = known === undefined ? [] : ids.filter((id) => !found.has(id));
-      const later =
-        missing.length === 0 ? new Map() : await this.#found(missing, await this.#readExperiments());
-      for (const id of ids) {
-        const run = found.get(id) ?? later.get(id);
-        this.#learn(id, run === undefined ? { kind: 'absent' } : { kind: 'known', value: toRun(run) });
-      }
-    } catch (error) {
-      const unknown = unknownFrom(error);
-      for (const id of ids) this.#learn(id, unknown);
-    }
-  }
-
-  async #found(ids: readonly string[], experiments: readonly string[]): Promise<Map<string, WireRun>> {
-    if (experiments.length === 0) return new Map();
-    const { client, closing } = this.#options;
-    const runs = await Array.fromAsync(client.runs(ids, experiments, closing));
-    return new Map(runs.map((run) => [run.info.run_id, run]));
-  }
-
-  async #readExperiments(): Promise<readonly string[]> {
-    const { client, closing } = this.#options;
-    this.#experiments = await Array.fromAsync(client.experiments(closing));
-    return this.#experiments;
-  }
-
-  #learn(id: string, fact: Fact<Run>): void {
-    this.#runs.delete(id);
-    this.#runs.set(id, { fact, at: performance.now() });
-    const [oldest] = this.#runs.keys();
-    if (this.#runs.size > MOST_KNOWN && oldest !== undefined) this.#runs.delete(oldest);
+  #learn(key: string, fact: Fact<Evidence>): void {
+    this.#evidence.delete(key);
+    this.#evidence.set(key, { fact, at: performance.now() });
+    const [oldest] = this.#evidence.keys();
+    if (this.#evidence.size > MOST_KNOWN && oldest !== undefined) this.#evidence.delete(oldest);
   }
 
   async #readSource(source: string, signal: AbortSignal): Promise<Fact<ResolvedSource>> {
@@ -157,8 +123,8 @@ export class GroundsReader {
     const names = new Set([declared, folder, ...named.flatMap(namesOf)]);
     const modelId = named.at(-1)?.info.model_id;
     if (modelId !== undefined) return { declared, names, source: `models:/${modelId}`, runId, modelId };
-    const { client, closing } = this.#options;
-    const files = await client.artifacts(runId, path, closing);
+    const { calls, closing } = this.#options;
+    const files = await calls.artifacts(runId, path, closing);
     if (!files.includes(`${path}/MLmodel`)) throw missing(`run ${runId} has no model at ${path}`);
     return { declared, names, source: folder, runId, modelId: undefined };
   }
@@ -171,12 +137,12 @@ export class GroundsReader {
     return { declared, names, source: `models:/${modelId}`, runId, modelId };
   }
 
-  #run(runId: string): Promise<WireRun> {
-    return this.#options.client.run(runId, this.#options.closing);
+  #run(runId: string): ReturnType<TrackingCalls['run']> {
+    return this.#options.calls.run(runId, this.#options.closing);
   }
 
   #logged(modelId: string): Promise<WireLoggedModel> {
-    return this.#options.client.loggedModel(modelId, this.#options.closing);
+    return this.#options.calls.loggedModel(modelId, this.#options.closing);
   }
 }
 
@@ -192,6 +158,11 @@ async function factOf<T>(read: () => Promise<T>): Promise<Fact<T>> {
     if (error instanceof RegistryError && error.notFound) return { kind: 'absent' };
     return unknownFrom(error);
   }
+}
+
+/** Whose evidence it is: that of a run, and of a logged model. */
+function keyOf({ runId, source }: Version): string {
+  return `${runId}\n${source}`;
 }
 
 function missing(message: string): RegistryError {

@@ -3,9 +3,10 @@
  * and writes, one writer a model.
  */
 import type { Action } from '../../domain/action.ts';
+import type { EvidenceOf, EvidenceReader } from '../../domain/evidence.ts';
 import type { Grounds, Question } from '../../domain/grounds.ts';
 import type { NewVersion } from '../../domain/copy.ts';
-import type { Fact, Model } from '../../domain/observed.ts';
+import type { Fact, Model, Version } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
 import { WriteError, type Registry } from '../../reconcile/ports.ts';
 import { KeyedMutex } from '../../runtime/limiter.ts';
@@ -17,10 +18,12 @@ import { GroundsReader } from './grounds.ts';
 import { Registrations } from './registrations.ts';
 import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
+import { readEvidence } from './runs.ts';
 import { Snapshot } from './snapshot.ts';
 import { readAll, readChanges, readLive, reasonOf, unknownFrom } from './sweep.ts';
 import { toModel, toWireTags } from './wire.ts';
 import { WebhookKeeper, type WebhookOptions, type WebhookState } from './webhook.ts';
+import { readMatching, type Models } from './whole.ts';
 import { CLOSED, Transport, type Connections, type TransportOptions } from './transport.ts';
 
 /** Below this many managed models only they are read; above, reading the whole registry takes fewer requests. */
@@ -92,7 +95,7 @@ export interface Described {
   readonly tags: ReadonlyMap<string, string>;
 }
 
-export class MlflowRegistry implements Registry {
+export class MlflowRegistry implements Registry, EvidenceReader {
   readonly #options: MlflowRegistryOptions;
   readonly #transport: Transport;
   readonly #client: MlflowClient;
@@ -128,7 +131,12 @@ export class MlflowRegistry implements Registry {
     });
     const { sweepInterval: fresh } = options;
     this.#registrations = new Registrations(this.#client, options.timeout);
-    this.#grounds = new GroundsReader({ client: this.#client, fresh, closing: this.#closing.signal });
+    this.#grounds = new GroundsReader({
+      calls: this.#client.tracking,
+      evidence: (versions, signal) => this.evidence(versions, signal),
+      fresh,
+      closing: this.#closing.signal,
+    });
     this.#webhook = options.webhook && new WebhookKeeper(this.#client, options.webhook);
   }
 
@@ -158,16 +166,6 @@ export class MlflowRegistry implements Registry {
 
   async grounds(question: Question, signal: AbortSignal): Promise<Grounds> {
     return this.#grounds.read(question, signal);
-  }
-
-  /**
-   * Every model of the registry, read at once; for commands that look at all of it. Nothing of it is kept.
-   * @throws RegistryError
-   */
-  async readRegistry(signal: AbortSignal): Promise<ReadonlyMap<string, Fact<Model>>> {
-    const ends = AbortSignal.any([signal, this.#closing.signal]);
-    await this.#connected(ends);
-    return readAll(this.#client, [undefined], ends);
   }
 
   /** What a model is told by people to be; undefined when it is not there. @throws RegistryError */
@@ -233,6 +231,20 @@ export class MlflowRegistry implements Registry {
    */
   sweep(signal: AbortSignal): Promise<Sweep | undefined> {
     return this.#sweeps.run('', () => this.#sweep(signal));
+  }
+
+  /**
+   * The models whose names match one of these patterns, all without any, as they are now; nothing is kept of them.
+   * @throws RegistryError when the registry cannot be read
+   */
+  async matching(patterns: readonly string[], signal: AbortSignal): Promise<Models> {
+    const ends = AbortSignal.any([signal, this.#closing.signal]);
+    const { inOperator } = await this.#connected(ends);
+    return readMatching(this.#client, patterns, inOperator, ends);
+  }
+
+  evidence(versions: readonly Version[], signal: AbortSignal): Promise<EvidenceOf> {
+    return readEvidence(this.#client.tracking, versions, AbortSignal.any([signal, this.#closing.signal]));
   }
 
   /** As `close`, for a registry that is declared no more: our webhook goes first. */

@@ -13,19 +13,34 @@ export const OVERLAP = 60_000;
 
 type Facts = Map<string, Fact<Model>>;
 
+/** What a bulk read meets that it cannot vouch for. */
+export interface Noticed {
+  /** A page of versions ends or begins with these models. */
+  readonly turned: (names: readonly string[]) => void;
+  /** Versions were found of a model that was not. */
+  readonly orphaned: (name: string) => void;
+}
+
 /** The models of the whole registry, or those that these filters find. */
 export async function readAll(
   client: MlflowClient,
   filters: readonly (string | undefined)[],
   signal: AbortSignal,
+  noticed?: Noticed,
 ): Promise<Facts> {
   const models: WireModel[] = [];
   const versions = new Map<string, Version[]>();
   for (const filter of filters) {
     await Promise.all([
       collect(client.models({ filter, bulk: true }, signal), (model) => models.push(model)),
-      collect(client.versions({ filter, bulk: true }, signal), (version) => group(versions, version)),
+      collect(client.versions({ filter, bulk: true, turned: noticed?.turned }, signal), (version) =>
+        group(versions, version),
+      ),
     ]);
+  }
+  if (noticed !== undefined) {
+    const names = new Set(models.map(({ name }) => name));
+    for (const name of versions.keys()) if (!names.has(name)) noticed.orphaned(name);
   }
   return new Map(models.map((model) => [model.name, join(model, versions.get(model.name))]));
 }

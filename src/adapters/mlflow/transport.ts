@@ -37,6 +37,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | readonly string[]>>;
   /** Concerns the server as such: a server without workspaces refuses every call that names one. */
   readonly ofServer?: boolean;
+  /** Changes nothing, though it may be sent as POST. */
+  readonly isReading?: boolean;
   /** Sent as JSON; MLflow wants a body on DELETE too. */
   readonly body?: unknown;
   /** Milliseconds until the whole answer must be here. */
@@ -91,7 +93,7 @@ export class Transport {
     const authorization = authorizationOf(credentials);
     const dispatcher = await this.#connections();
     signal.throwIfAborted();
-    if (call.method !== 'GET' && this.#options.fence?.() === false)
+    if (call.method !== 'GET' && call.isReading !== true && this.#options.fence?.() === false)
       throw new RegistryError('transient', 'this process may no longer write');
     const deadline = AbortSignal.timeout(call.timeout);
     this.#requests += 1;

@@ -1,6 +1,5 @@
 /** MLflow's answers: checked at the edge, then turned into our own values. Unset fields are omitted on the wire. */
 import { Ajv, type JSONSchemaType, type ValidateFunction } from 'ajv';
-import type { Run } from '../../domain/grounds.ts';
 import type { Model, Stage, Version } from '../../domain/observed.ts';
 import { plainText, RegistryError, wordsOf, type Answer } from './errors.ts';
 
@@ -39,30 +38,15 @@ export interface WireWebhook {
   last_updated_timestamp?: number;
 }
 
-export interface WireRun {
-  info: { run_id: string; experiment_id?: string; run_name?: string; artifact_uri?: string };
-  /** A value that JSON has no number for comes as a string, such as NaN. */
-  data?: {
-    metrics?: { key: string; value?: number | string }[];
-    params?: WireTag[];
-    tags?: WireTag[];
-  };
-  outputs?: { model_outputs?: { model_id: string }[] };
-}
-
-export interface WireLoggedModel {
-  info: { model_id: string; name?: string; artifact_uri?: string; source_run_id?: string };
-}
-
 export interface Page<T> {
   items: T[];
   next: string | undefined;
 }
 
-const text = { type: 'string', nullable: true } as const;
-const time = { type: 'number', nullable: true } as const;
+export const text = { type: 'string', nullable: true } as const;
+export const time = { type: 'number', nullable: true } as const;
 
-const tags = {
+export const tags = {
   type: 'array',
   nullable: true,
   items: { type: 'object', required: ['key'], properties: { key: { type: 'string' }, value: text } },
@@ -118,7 +102,7 @@ const webhook: JSONSchemaType<WireWebhook> = {
 };
 
 /** Fields that we do not use are dropped: in bulk they are most of an answer. */
-const ajv = new Ajv({ removeAdditional: 'all' });
+export const ajv = new Ajv({ removeAdditional: 'all' });
 
 const modelAnswer = ajv.compile<{ registered_model: WireModel }>({
   type: 'object',
@@ -151,103 +135,6 @@ const webhookAnswer = ajv.compile<{ webhook: WireWebhook }>({
 const webhookPage = ajv.compile<{ webhooks?: WireWebhook[]; next_page_token?: string }>({
   type: 'object',
   properties: { webhooks: { type: 'array', items: webhook }, next_page_token: { type: 'string' } },
-});
-
-const runObject = {
-  type: 'object',
-  required: ['info'],
-  properties: {
-    info: {
-      type: 'object',
-      required: ['run_id'],
-      properties: { run_id: { type: 'string' }, experiment_id: text, run_name: text, artifact_uri: text },
-    },
-    data: {
-      type: 'object',
-      nullable: true,
-      properties: {
-        metrics: {
-          type: 'array',
-          nullable: true,
-          items: {
-            type: 'object',
-            required: ['key'],
-            properties: {
-              key: { type: 'string' },
-              value: { anyOf: [{ type: 'number' }, { type: 'string' }] },
-            },
-          },
-        },
-        params: tags,
-        tags,
-      },
-    },
-    outputs: {
-      type: 'object',
-      nullable: true,
-      properties: {
-        model_outputs: {
-          type: 'array',
-          nullable: true,
-          items: { type: 'object', required: ['model_id'], properties: { model_id: { type: 'string' } } },
-        },
-      },
-    },
-  },
-} as const;
-
-const runAnswer = ajv.compile<{ run: WireRun }>({
-  type: 'object',
-  required: ['run'],
-  properties: { run: runObject },
-});
-
-const runPage = ajv.compile<{ runs?: WireRun[]; next_page_token?: string }>({
-  type: 'object',
-  properties: { runs: { type: 'array', items: runObject }, next_page_token: { type: 'string' } },
-});
-
-const experimentPage = ajv.compile<{ experiments?: { experiment_id: string }[]; next_page_token?: string }>({
-  type: 'object',
-  properties: {
-    experiments: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['experiment_id'],
-        properties: { experiment_id: { type: 'string' } },
-      },
-    },
-    next_page_token: { type: 'string' },
-  },
-});
-
-const loggedModelAnswer = ajv.compile<{ model: WireLoggedModel }>({
-  type: 'object',
-  required: ['model'],
-  properties: {
-    model: {
-      type: 'object',
-      required: ['info'],
-      properties: {
-        info: {
-          type: 'object',
-          required: ['model_id'],
-          properties: { model_id: { type: 'string' }, name: text, artifact_uri: text, source_run_id: text },
-        },
-      },
-    },
-  },
-});
-
-const artifactsAnswer = ajv.compile<{ files?: { path: string }[] }>({
-  type: 'object',
-  properties: {
-    files: {
-      type: 'array',
-      items: { type: 'object', required: ['path'], properties: { path: { type: 'string' } } },
-    },
-  },
 });
 
 interface WireDelivery {
@@ -325,31 +212,6 @@ export function readVersionPage(answer: unknown): Page<WireVersion> {
   return { items: page.model_versions ?? [], next: nextToken(page) };
 }
 
-export function readRun(answer: unknown): WireRun {
-  return checked(runAnswer, answer).run;
-}
-
-export function readRunPage(answer: unknown): Page<WireRun> {
-  const page = checked(runPage, answer);
-  return { items: page.runs ?? [], next: nextToken(page) };
-}
-
-export function readExperimentPage(answer: unknown): Page<string> {
-  const page = checked(experimentPage, answer);
-  return {
-    items: (page.experiments ?? []).map(({ experiment_id: id }) => id),
-    next: nextToken(page),
-  };
-}
-
-export function readLoggedModel(answer: unknown): WireLoggedModel {
-  return checked(loggedModelAnswer, answer).model;
-}
-
-export function readArtifacts(answer: unknown): string[] {
-  return (checked(artifactsAnswer, answer).files ?? []).map(({ path }) => path);
-}
-
 export function readWebhook(answer: unknown): WireWebhook {
   return checked(webhookAnswer, answer).webhook;
 }
@@ -372,11 +234,11 @@ export function readServerInfo(answer: unknown): { workspaces: boolean } {
   return { workspaces: checked(serverInfoAnswer, answer).workspaces_enabled === true };
 }
 
-function nextToken({ next_page_token: token }: { next_page_token?: string }): string | undefined {
+export function nextToken({ next_page_token: token }: { next_page_token?: string }): string | undefined {
   return token === undefined || token === '' ? undefined : token;
 }
 
-function checked<T>(validate: ValidateFunction<T>, answer: unknown): T {
+export function checked<T>(validate: ValidateFunction<T>, answer: unknown): T {
   if (validate(answer)) return answer;
   throw new RegistryError(
     'transient',
@@ -416,21 +278,10 @@ export function toModel(wire: WireModel, versions: Iterable<Version>): Model {
 
 const NO_TAGS: ReadonlyMap<string, string> = new Map();
 
-function toTags(wire: readonly WireTag[] | undefined): ReadonlyMap<string, string> {
+export function toTags(wire: readonly WireTag[] | undefined): ReadonlyMap<string, string> {
   // On the wire it may be null, too.
   const tags = wire ?? [];
   return tags.length === 0 ? NO_TAGS : new Map(tags.map(({ key, value }) => [key, value ?? '']));
-}
-
-export function toRun({ info, data = {} }: WireRun): Run {
-  return {
-    runId: info.run_id,
-    experimentId: info.experiment_id ?? '',
-    name: info.run_name ?? '',
-    metrics: new Map((data.metrics ?? []).map(({ key, value }) => [key, Number(value ?? 0)])),
-    params: toTags(data.params),
-    tags: toTags(data.tags),
-  };
 }
 
 export function toWireTags(tags: ReadonlyMap<string, string>): { key: string; value: string }[] {

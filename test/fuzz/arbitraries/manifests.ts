@@ -29,10 +29,10 @@ const anAlias = { name: 'champion', version: '1' };
 function targets(entries: unknown): readonly Fields[] {
   const list: readonly Fields[] = Array.isArray(entries) ? entries : [];
   const byName = new Map(list.map((entry) => [entry['name'], entry]));
-  return [...byName.values()].map(({ version, versionFrom, ...rest }, index) =>
+  return [...byName.values()].map(({ version, versionFrom, pin, ...rest }, index) =>
     versionFrom === undefined
-      ? { ...rest, pin: undefined, version: version ?? String(index + 1) }
-      : { ...rest, versionFrom: withFilter(versionFrom, index) },
+      ? { ...rest, version: version ?? String(index + 1) }
+      : { ...rest, versionFrom: withFilter(versionFrom, index), ...(pin !== undefined && { pin }) },
   );
 }
 

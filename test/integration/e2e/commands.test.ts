@@ -44,6 +44,8 @@ const COMMANDS = [
   'status',
   'history',
   'wait',
+  'search',
+  'compare',
   'rollback',
   'suspend',
   'resume',

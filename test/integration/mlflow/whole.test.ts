@@ -23,10 +23,10 @@ describe('a registry', () => {
     await mlflow.transition(model, '2', 'Production');
     await mlflow.setAlias(model, 'champion', '1');
     const { registry, during } = openRegistry(sharedMlflow(), []);
-    await registry.readRegistry(soon());
+    await registry.matching([], soon());
     let found: unknown;
     const calls = await during(async () => {
-      found = plain((await registry.readRegistry(soon())).get(model));
+      found = plain((await registry.matching([], soon())).get(model));
     });
     expect(new Set(calls)).toEqual(new Set(['search-models ok', 'search-versions ok']));
     expect(found).toMatchObject({
@@ -38,7 +38,7 @@ describe('a registry', () => {
 
   it('is not read when it is away: that is an error, and no empty registry', async () => {
     const { registry } = openRegistry('http://127.0.0.1:9', []);
-    await expect(registry.readRegistry(soon())).rejects.toThrow('127.0.0.1:9');
+    await expect(registry.matching([], soon())).rejects.toThrow('127.0.0.1:9');
   });
 });
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { openRegistries } from '../../../src/cli/assembly.ts';
 import { Scrubber } from '../../../src/runtime/secrets.ts';
-import { matches } from '../../../src/adapters/mlflow/directory.ts';
+import { matches } from '../../../src/domain/patterns.ts';
 
 function open(list: string): void {
   openRegistries({

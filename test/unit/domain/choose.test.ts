@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { VersionFrom } from '../../../src/api/generated/types.ts';
 import { chooseAll, type Choice } from '../../../src/domain/choose.ts';
-import type { Run } from '../../../src/domain/grounds.ts';
+import type { Evidence } from '../../../src/domain/evidence.ts';
 import type { Fact, Model } from '../../../src/domain/observed.ts';
 import {
   aModel,
+  anEvidence,
   aPromotion,
   aRecord,
   known,
@@ -19,7 +20,7 @@ interface World {
   /** By run. */
   readonly metrics?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Runs of which something else is known. */
-  readonly others?: Readonly<Record<string, Fact<Run>>>;
+  readonly others?: Readonly<Record<string, Fact<Evidence>>>;
   readonly since?: string;
   readonly pin?: { version: string; reason: string; until: string };
 }
@@ -33,21 +34,24 @@ const rising = {
   'run-4': { acc: 0.95 },
 };
 
-function run(runId: string, metrics: Readonly<Record<string, number>>): Run {
-  const none = { experimentId: '0', name: '', params: new Map(), tags: new Map() };
-  return { runId, metrics: new Map(Object.entries(metrics)), ...none };
-}
-
 function choose(
   versionFrom: VersionFrom,
   { model = four, metrics = rising, others = {}, since, pin }: World = {},
 ): Choice {
   const promotion = aPromotion({ stages: { Production: { versionFrom, ...(pin && { pin }) } } });
-  const measured = Object.entries(metrics).map(([id, values]) => [id, known(run(id, values))] as const);
-  const runs = new Map<string, Fact<Run>>([...measured, ...Object.entries(others)]);
+  const measured = Object.entries(metrics).map(
+    ([id, values]) => [id, known(anEvidence({ metrics: values }))] as const,
+  );
+  const runs = new Map<string, Fact<Evidence>>([...measured, ...Object.entries(others)]);
+  const evidence = new Map(
+    [...model.versions.values()].flatMap(({ version, runId }) => {
+      const fact = runs.get(runId);
+      return fact === undefined ? [] : [[version, fact] as const];
+    }),
+  );
   const choices = chooseAll(promotion, {
     model,
-    grounds: { runs, sources: new Map() },
+    grounds: { evidence, sources: new Map() },
     records: since === undefined ? new Map() : records({ 'stage/Production': aRecord('3', { since }) }),
     now: NOW,
   });

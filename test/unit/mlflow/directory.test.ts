@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { OPERATOR_REGISTRY, RegistryDirectory, matches } from '../../../src/adapters/mlflow/directory.ts';
+import { OPERATOR_REGISTRY, RegistryDirectory } from '../../../src/adapters/mlflow/directory.ts';
+import { matches } from '../../../src/domain/patterns.ts';
 import type { EnvironmentRegistry } from '../../../src/adapters/mlflow/environment.ts';
 import type { ModelRegistry } from '../../../src/api/generated/types.ts';
 import type { RegistryEntry } from '../../../src/domain/catalog.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nameFilters } from '../../../src/adapters/mlflow/filters.ts';
+import { nameFilters, patternFilters } from '../../../src/adapters/mlflow/filters.ts';
 
 function filters(names: readonly string[], { inOperator = true, chunk = 400 } = {}): string[] {
   return nameFilters(names, { inOperator, chunk });
@@ -68,5 +68,31 @@ describe('filters for names', () => {
         },
       ),
     );
+  });
+});
+
+describe('filters for patterns', () => {
+  const ask = (...patterns: string[]) => patternFilters(patterns, { inOperator: true, chunk: 400 });
+
+  it.each([
+    [[], [undefined]],
+    [['churn'], ["name IN ('churn')"]],
+    [['churn-*'], ["name LIKE 'churn-%'"]],
+    [['*'], ["name LIKE '%'"]],
+    [
+      ['a', '*-b-*', 'c', 'a'],
+      ["name IN ('a','c')", "name LIKE '%-b-%'"],
+    ],
+    [
+      ["it's 100%*", '[a]_*'],
+      ["name LIKE 'it_s 100_%'", "name LIKE '_a]_%'"],
+    ],
+    [['a*', 'b*', 'c*', 'd*', 'e*'], [undefined]],
+  ])('%j are asked for by %j', (patterns, expected) => {
+    expect(ask(...patterns)).toEqual(expected);
+  });
+
+  it('of more names than one request holds read the whole registry', () => {
+    expect(ask(...Array.from({ length: 401 }, (_, index) => `m${index}`))).toEqual([undefined]);
   });
 });

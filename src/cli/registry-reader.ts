@@ -1,0 +1,79 @@
+/** The one registry that a question is put to, and the server that knows the runs of its versions. */
+import type { RegistryDirectory } from '../adapters/mlflow/directory.ts';
+import type { Models } from '../adapters/mlflow/whole.ts';
+import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
+import type { EvidenceOf, EvidenceReader } from '../domain/evidence.ts';
+import type { Fact, Model, Version } from '../domain/observed.ts';
+import { Scrubber } from '../runtime/secrets.ts';
+import { openRegistries } from './assembly.ts';
+
+export const READER_OPTIONS = ['registry-uri'] as const satisfies readonly OptionName[];
+
+export interface RegistryReader extends EvidenceReader, AsyncDisposable {
+  /** Knows every secret that was used. */
+  readonly scrubber: Scrubber;
+  /** The models whose names match, all without a pattern. @throws RegistryError */
+  matching(patterns: readonly string[], signal: AbortSignal): Promise<Models>;
+  model(name: string, signal: AbortSignal): Promise<Fact<Model>>;
+}
+
+/**
+ * Runs are where MLFLOW_TRACKING_URI says, as in every client of MLflow; else in the registry.
+ * @param runs whether they will be asked for
+ * @throws ConfigError
+ */
+export function openReader(
+  config: Config<(typeof READER_OPTIONS)[number]>,
+  env: Environment,
+  runs: boolean,
+): RegistryReader {
+  const scrubber = new Scrubber();
+  const directory = open(config['registry-uri'], env, scrubber);
+  const { own } = directory;
+  if (own === undefined)
+    throw new ConfigError([
+      '--registry-uri: no registry is given; say where it is, or set MLFLOW_TRACKING_URI',
+    ]);
+  const tracking = runs ? openTracking(env, scrubber) : undefined;
+  const apart = tracking?.own !== undefined && tracking.own.address !== own.address;
+  const source = apart ? tracking.own : own;
+  return {
+    scrubber,
+    matching: (patterns, signal) => own.registry.matching(patterns, signal),
+    model: (name, signal) => own.registry.read(name, signal),
+    evidence: (versions: readonly Version[], signal): Promise<EvidenceOf> =>
+      source.registry.evidence(versions, signal),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([directory.close(), tracking?.close()]);
+    },
+  };
+}
+
+function openTracking(env: Environment, scrubber: Scrubber): RegistryDirectory | undefined {
+  const uri = env['MLFLOW_TRACKING_URI'] ?? '';
+  if (uri === '') return undefined;
+  try {
+    return open(uri, env, scrubber);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(
+      error.mistakes.map((mistake) => mistake.replace('--registry-uri:', 'MLFLOW_TRACKING_URI, for runs:')),
+    );
+  }
+}
+
+function open(uri: string | undefined, env: Environment, scrubber: Scrubber): RegistryDirectory {
+  return openRegistries({
+    config: {
+      'registry-uri': uri,
+      'secrets-dir': undefined,
+      'namespace-labels': undefined,
+      'registry-allow': undefined,
+      installation: 'default',
+    },
+    env,
+    scrubber,
+    observer: { requested: () => undefined },
+    managed: () => new Set(),
+  });
+}
