@@ -92,12 +92,14 @@ class TrackingReader {
     return new Map(distinct.map((id) => [id, found.get(id) ?? missing(kind.what, id)]));
   }
 
-  async #readOne<T>(id: string, { one, what }: Kind<T>): Promise<[string, Fact<T>][]> {
+  async #readOne<T>(id: string, kind: Kind<T>): Promise<[string, Fact<T>][]> {
     try {
-      return [[id, { kind: 'known', value: await one(id) }]];
+      return [[id, { kind: 'known', value: await kind.one(id) }]];
     } catch (error) {
-      const isGone = error instanceof RegistryError && error.notFound;
-      return [[id, isGone ? missing(what, id) : unknownFrom(error)]];
+      if (!(error instanceof RegistryError)) throw error;
+      // A search tells whether this one alone is kept from us, or everything is.
+      if (error.status === 403) return this.#readMany([id], kind);
+      return [[id, error.notFound ? missing(kind.what, id) : unknownFrom(error)]];
     }
   }
 

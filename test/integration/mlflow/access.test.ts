@@ -6,6 +6,7 @@ import type { Credentials } from '../../../src/adapters/mlflow/transport.ts';
 import type { WebhookEvent } from '../../../src/adapters/mlflow/webhook.ts';
 import { startMlflow, type MlflowServer } from '../../../src/cli/quickstart/mlflow.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
+import { tracking } from '../../support/tracking.ts';
 import { openRegistry, plain, soon, sweptRegistry, write, type World } from './world.ts';
 
 const { signal } = new AbortController();
@@ -56,6 +57,33 @@ describe('an MLflow with passwords', () => {
     expect(await registry.sweep(soon())).toMatchObject({ kind: 'Full' });
     await registry.write(name, write.setAlias('champion', '2'), soon());
     expect(plain(await registry.read(name, soon()))).toMatchObject({ aliases: { champion: '2' } });
+  });
+
+  it('tells the runs of an experiment that is kept from us apart from all others', async () => {
+    const mlflow = rest(server.url, { authorization: basic(ADMIN) });
+    const make = tracking(mlflow);
+    const [open, closed] = [await make.createExperiment(), await make.createExperiment()];
+    const runs = [await make.createRun({ experiment: open }), await make.createRun({ experiment: closed })];
+    const grant = {
+      username: 'reader',
+      resource_type: 'experiment',
+      resource_id: closed,
+      permission: 'DENY',
+    };
+    await mlflow.call('POST', '../../3.0/mlflow/users/permissions/grant', grant);
+    const model = uniqueModel();
+    await mlflow.createModel(model);
+    for (const run_id of runs) await mlflow.createVersion(model, { run_id });
+
+    const { registry } = as({ kind: 'basic', ...READER });
+    const fact = await registry.read(model, soon());
+    const versions = fact.kind === 'known' ? [...fact.value.versions.values()] : [];
+    const told = async (some: typeof versions): Promise<string[]> =>
+      [...(await registry.evidence(some, soon())).values()].map((one) =>
+        one.kind === 'unknown' ? one.reason : one.kind,
+      );
+    expect(await told(versions)).toEqual(['known', 'RegistryRefused']);
+    expect(await told(versions.slice(1))).toEqual(['RegistryRefused']);
   });
 
   it.each<[string, Credentials]>([

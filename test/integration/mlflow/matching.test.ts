@@ -48,7 +48,7 @@ it.each([`it's`, `"quoted"`, `it's "both"`, 'per%cent', 'under_score', 'back\\sl
   async (odd) => {
     const name = `${odd} ${uniqueModel('odd')}`;
     await mlflow.seed(name, 1);
-    const neighbour = `${name.replaceAll(/['"%_\\[]/g, 'x')}`;
+    const neighbour = name.replaceAll(/['"%_\\[]/g, 'x');
     if (neighbour !== name) await mlflow.seed(neighbour, 1);
     expect(await matching(name)).toEqual({ [name]: ['1'] });
     expect(await matching(`${name.slice(0, -3)}*`)).toEqual({ [name]: ['1'] });
