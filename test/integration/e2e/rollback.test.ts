@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../support/git-repo.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { modelpromotion, startDaemon, startOnTerminal, type Daemon } from '../../support/program.ts';
+import {
+  eventually,
+  modelpromotion,
+  startDaemon,
+  startOnTerminal,
+  type Daemon,
+} from '../../support/program.ts';
 import { install, type Installation } from './installation.ts';
 
 const mlflow = rest(sharedMlflow());
@@ -62,9 +68,10 @@ async function promoted(): Promise<Promoted> {
     const commit = await place.commit({ [file]: manifest(name, model, version) });
     await daemon.settled(key, 'UpToDate', commit);
   }
-  await expect
-    .poll(async () => (await place.statusFile(key)).status?.history?.length, { timeout: 20_000 })
-    .toBe(4);
+  await eventually(async () => {
+    const { status } = await place.statusFile(key);
+    expect(status?.history).toHaveLength(4);
+  });
   return { name, model, file, key };
 }
 
@@ -267,9 +274,9 @@ describe('in a folder', () => {
     await daemon.settled('ml/churn', 'UpToDate');
     await writeFile(file, manifest('churn', model, '3'));
     await chmod(file, 0o640);
-    await expect
-      .poll(() => mlflow.state(model), { timeout: 20_000 })
-      .toMatchObject({ aliases: { champion: '3' } });
+    await eventually(async () =>
+      expect(await mlflow.state(model)).toMatchObject({ aliases: { champion: '3' } }),
+    );
     await daemon.settled('ml/churn', 'UpToDate');
 
     const back = await modelpromotion([
@@ -283,8 +290,8 @@ describe('in a folder', () => {
     ]);
     expect(back).toMatchObject({ code: 0, stdout: expect.stringMatching(/3 → 2 +2 held it until/) });
     expect(await readFile(file, 'utf8')).toBe(manifest('churn', model, '2'));
-    await expect
-      .poll(() => mlflow.state(model), { timeout: 20_000 })
-      .toMatchObject({ aliases: { champion: '2' } });
+    await eventually(async () =>
+      expect(await mlflow.state(model)).toMatchObject({ aliases: { champion: '2' } }),
+    );
   });
 });
