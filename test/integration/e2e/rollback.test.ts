@@ -147,6 +147,28 @@ Rollback-To: 2`);
     expect(await place.repo.tip()).not.toBe(before);
   });
 
+  it('goes on top of what others pushed meanwhile, and stops where they changed the promotion itself', async () => {
+    const { key, file, name, model } = await promoted();
+    const ask = () =>
+      startOnTerminal(
+        ['rollback', key, ...place.gitOptions(), ...REGISTRY, ...AUTHOR],
+        'Only "yes" is accepted',
+      );
+    const overtaken = await ask();
+    const theirs = await place.commit({ [file]: manifest(name, model, '4') });
+    const stopped = await overtaken.answer('yes');
+    expect(stopped).toMatchObject({ code: 1, output: expect.stringContaining('nothing was written') });
+    expect(await place.repo.tip()).toBe(theirs);
+
+    await daemon.settled(key, 'UpToDate', theirs);
+    await eventually(async () => expect((await place.statusFile(key)).status?.history).toHaveLength(6));
+    const beside = await ask();
+    const other = await place.commit({ [`${randomUUID()}.txt`]: 'x' });
+    expect(await beside.answer('yes')).toMatchObject({ code: 0 });
+    expect(await place.repo.git('log', '-1', '--format=%P', 'main')).toBe(other);
+    expect(await place.repo.show('main', file)).toBe(manifest(name, model, '3').trimEnd());
+  });
+
   it('refuses a version that was deleted, and says which there are', async () => {
     const { key, model } = await promoted();
     await mlflow.deleteVersion(model, '2');
