@@ -1,7 +1,7 @@
 /** Reading what a controller says: from its `GET /status`, or from the status branch when there is no server to ask. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isFields } from '../api/fields.ts';
+import { isFields, type Fields } from '../api/fields.ts';
 import type { ModelPromotionStatus } from '../api/generated/types.ts';
 import { readStatusFile } from '../api/status-file.ts';
 import type { Config, OptionName } from '../config.ts';
@@ -194,7 +194,7 @@ async function openObjects(config: StatusConfig, names: readonly string[]): Prom
       );
       const objects = (await Promise.all(listed).catch((error: unknown) => {
         throw forPeople(error);
-      })).flat().filter(isFields); // prettier-ignore
+      })).flat().filter(isFields).map(asShown); // prettier-ignore
       return {
         source: { revision: undefined, mistakes: [], held: undefined, failure: undefined },
         promotions: objects.map(toObserved),
@@ -206,6 +206,12 @@ async function openObjects(config: StatusConfig, names: readonly string[]): Prom
       await cluster[Symbol.asyncDispose]();
     },
   };
+}
+
+/** As kubectl shows it: who manages which field is left out. */
+function asShown(object: Fields): Fields {
+  const { managedFields: _, ...metadata } = isFields(object['metadata']) ? object['metadata'] : {};
+  return { ...object, metadata };
 }
 
 function fromFiles(files: ReadonlyMap<string, string>): ObservedStatus {

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../support/git-repo.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
-import { modelpromotion, startDaemon, startOnTerminal, type Daemon } from '../../support/program.ts';
+import {
+  eventually,
+  modelpromotion,
+  startDaemon,
+  startOnTerminal,
+  type Daemon,
+} from '../../support/program.ts';
 import { install, type Installation } from './installation.ts';
 
 const mlflow = rest(sharedMlflow());
@@ -62,9 +68,10 @@ async function promoted(): Promise<Promoted> {
     const commit = await place.commit({ [file]: manifest(name, model, version) });
     await daemon.settled(key, 'UpToDate', commit);
   }
-  await expect
-    .poll(async () => (await place.statusFile(key)).status?.history?.length, { timeout: 20_000 })
-    .toBe(4);
+  await eventually(async () => {
+    const { status } = await place.statusFile(key);
+    expect(status?.history).toHaveLength(4);
+  });
   return { name, model, file, key };
 }
 
@@ -138,6 +145,28 @@ Rollback-To: 2`);
     const yes = await (await ask()).answer('yes');
     expect(yes).toMatchObject({ code: 0, output: expect.stringContaining('Committed') });
     expect(await place.repo.tip()).not.toBe(before);
+  });
+
+  it('goes on top of what others pushed meanwhile, and stops where they changed the promotion itself', async () => {
+    const { key, file, name, model } = await promoted();
+    const ask = () =>
+      startOnTerminal(
+        ['rollback', key, ...place.gitOptions(), ...REGISTRY, ...AUTHOR],
+        'Only "yes" is accepted',
+      );
+    const overtaken = await ask();
+    const theirs = await place.commit({ [file]: manifest(name, model, '4') });
+    const stopped = await overtaken.answer('yes');
+    expect(stopped).toMatchObject({ code: 1, output: expect.stringContaining('nothing was written') });
+    expect(await place.repo.tip()).toBe(theirs);
+
+    await daemon.settled(key, 'UpToDate', theirs);
+    await eventually(async () => expect((await place.statusFile(key)).status?.history).toHaveLength(6));
+    const beside = await ask();
+    const other = await place.commit({ [`${randomUUID()}.txt`]: 'x' });
+    expect(await beside.answer('yes')).toMatchObject({ code: 0 });
+    expect(await place.repo.git('log', '-1', '--format=%P', 'main')).toBe(other);
+    expect(await place.repo.show('main', file)).toBe(manifest(name, model, '3').trimEnd());
   });
 
   it('refuses a version that was deleted, and says which there are', async () => {
@@ -267,9 +296,9 @@ describe('in a folder', () => {
     await daemon.settled('ml/churn', 'UpToDate');
     await writeFile(file, manifest('churn', model, '3'));
     await chmod(file, 0o640);
-    await expect
-      .poll(() => mlflow.state(model), { timeout: 20_000 })
-      .toMatchObject({ aliases: { champion: '3' } });
+    await eventually(async () =>
+      expect(await mlflow.state(model)).toMatchObject({ aliases: { champion: '3' } }),
+    );
     await daemon.settled('ml/churn', 'UpToDate');
 
     const back = await modelpromotion([
@@ -283,8 +312,8 @@ describe('in a folder', () => {
     ]);
     expect(back).toMatchObject({ code: 0, stdout: expect.stringMatching(/3 → 2 +2 held it until/) });
     expect(await readFile(file, 'utf8')).toBe(manifest('churn', model, '2'));
-    await expect
-      .poll(() => mlflow.state(model), { timeout: 20_000 })
-      .toMatchObject({ aliases: { champion: '2' } });
+    await eventually(async () =>
+      expect(await mlflow.state(model)).toMatchObject({ aliases: { champion: '2' } }),
+    );
   });
 });

@@ -57,9 +57,6 @@ describe('a commit from the prompt', () => {
     await using world = await gitWorld();
     await world.repo.commit({ 'a.yaml': promotion('a') });
     const [, , oid = ''] = (await world.repo.git('ls-tree', 'main', 'a.yaml')).split(/\s/);
-    const tree = await world.repo.git('ls-tree', 'main');
-    const made = join(world.repo.directory, 'made');
-    await writeFile(made, `${tree.replace('100644', '100755')}\n`);
     await world.repo.git('read-tree', '--empty');
     await world.repo.git('update-index', '--add', '--cacheinfo', `100755,${oid},a.yaml`);
     const executable = await world.repo.git('commit-tree', await world.repo.git('write-tree'), '-m', 'x');
