@@ -16,7 +16,7 @@ import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
 import { Snapshot } from './snapshot.ts';
 import { readAll, readChanges, readLive, reasonOf, unknownFrom } from './sweep.ts';
-import { toModel } from './wire.ts';
+import type { Described } from './wire.ts';
 import { WebhookKeeper, type WebhookOptions, type WebhookState } from './webhook.ts';
 import { CLOSED, Transport, type Connections, type TransportOptions } from './transport.ts';
 
@@ -81,12 +81,6 @@ export interface MlflowRegistryOptions extends TransportOptions {
   readonly pages?: PageSizes;
   /** Our webhook there; a one-shot command keeps none. */
   readonly webhook?: WebhookOptions | undefined;
-}
-
-/** What people say of a registered model. */
-export interface Described {
-  readonly description: string;
-  readonly tags: ReadonlyMap<string, string>;
 }
 
 function toWireTags(tags: ReadonlyMap<string, string>): { key: string; value: string }[] {
@@ -158,16 +152,20 @@ export class MlflowRegistry implements Registry {
    */
   async readRegistry(signal: AbortSignal): Promise<ReadonlyMap<string, Fact<Model>>> {
     const ends = AbortSignal.any([signal, this.#closing.signal]);
-    await this.#connected(ends);
-    return readAll(this.#client, [undefined], ends);
+    const { inOperator } = await this.#connected(ends);
+    const facts = await readAll(this.#client, [undefined], ends);
+    // Of these, something changed between the two searches.
+    const doubtful = [...facts].flatMap(([name, { kind }]) => (kind === 'unknown' ? [name] : []));
+    if (doubtful.length === 0) return facts;
+    const again = await readLive(this.#client, doubtful, { inOperator, chunk: CHUNK }, ends);
+    return new Map([...facts, ...again]);
   }
 
   /** What a model is told by people to be; undefined when it is not there. @throws RegistryError */
   async describeModel(name: string, signal: AbortSignal): Promise<Described | undefined> {
     await this.#connected(signal);
     try {
-      const wire = await this.#client.model(name, signal);
-      return { description: wire.description ?? '', tags: toModel(wire, []).tags };
+      return await this.#client.describe(name, signal);
     } catch (error) {
       if (error instanceof RegistryError && error.notFound) return undefined;
       throw error;
