@@ -50,14 +50,14 @@ export async function adoptPaths(
   const finished = progress('Reading manifests and registries…');
   const oneShot = await planPaths(paths, config, env, signal).finally(finished);
   const { promotions, listing, scrubber } = oneShot;
-  const render = (reports: readonly AdoptionReport[], done: boolean): string =>
-    renderAdoptions(scrubber.clean({ promotions: reports, problems: listing.problems }), config.output, done);
+  const render = (reports: readonly AdoptionReport[], done: boolean, format = config.output): string =>
+    renderAdoptions(scrubber.clean({ promotions: reports, problems: listing.problems }), format, done);
   try {
     const before = promotions.map(reportPlanned);
     if (before.some(({ state }) => state === 'Adoptable')) {
       if (config.output === 'table') print(render(before, false));
       const question = { command: 'adopt', text: 'Set these tags?', yes: config.yes };
-      const shown = config.output === 'table' ? undefined : render(before, false);
+      const shown = config.output === 'table' ? undefined : render(before, false, 'table');
       const refusal = await ask({ ...question, shown }, signal);
       if (refusal !== undefined) return refusal;
     }

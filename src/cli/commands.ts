@@ -207,7 +207,7 @@ export const COMMANDS = {
   diff: {
     help: 'show what two revisions of manifests, or two registries, say differently',
     argument: {
-      syntax: '[sides...]',
+      syntax: '[paths...]',
       help: 'two of manifests, each a path, or REV: or REV:PATH of the git repository here; none for two registries',
     },
     options: DIFF_OPTIONS,

@@ -60,7 +60,8 @@ export function changesOf(
   );
   const known = (mark: Change): boolean =>
     remembered.some(
-      ({ key, history }) => key === mark.promotion && history.some((entry) => isOverwritten(mark, entry)),
+      ({ key, history }) =>
+        key === mark.promotion && history.some((entry) => covers(mark, entry) || isOverwritten(mark, entry)),
     );
   const rest = marks.filter((mark) => !known(mark));
   return [...told, ...rest].toSorted((a, b) => Date.parse(b.time) - Date.parse(a.time));

@@ -17,22 +17,24 @@ export interface Named {
  * others get a fingerprint of theirs.
  */
 export function objectNames(all: readonly Named[]): string[] {
-  const labels = all.map(labelOf);
-  const sharers = new Map<string, number>();
-  for (const label of labels) sharers.set(label, (sharers.get(label) ?? 0) + 1);
-  const keeps = (named: Named, label: string): boolean =>
-    sharers.get(label) === 1 || (named.model === label && named.part === 1);
-  const taken = new Set(labels.filter((label, index) => keeps(all[index] ?? NOBODY, label)));
-  return all.map((named, index) => {
-    const label = labels[index] ?? '';
-    if (keeps(named, label)) return label;
+  const wishes = all.map((named) => ({ named, label: labelOf(named) }));
+  const sharers = Map.groupBy(wishes, ({ label }) => label);
+  const keepsIt = ({ named: { model, part }, label }: Wish): boolean =>
+    sharers.get(label)?.length === 1 || (model === label && part === 1);
+  const taken = new Set(wishes.filter(keepsIt).map(({ label }) => label));
+  return wishes.map((wish) => {
+    const { named, label } = wish;
+    if (keepsIt(wish)) return label;
     const name = free(label, fingerprint(`${named.model} ${named.part}`), taken);
     taken.add(name);
     return name;
   });
 }
 
-const NOBODY: Named = { model: '', part: 0 };
+interface Wish {
+  readonly named: Named;
+  readonly label: string;
+}
 
 /** As few digits as tell it from all that are taken. */
 function free(label: string, print: string, taken: ReadonlySet<string>): string {

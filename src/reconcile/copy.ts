@@ -108,7 +108,8 @@ async function makeVersion(
     const again = error.ambiguous
       ? '; run copy again, which makes no second one of a version that is there'
       : '';
-    return failed(error.reason, `the version could not be made: ${error.message}${again}`);
+    const made = madeModel ? '; the registered model was made' : '';
+    return failed(error.reason, `the version could not be made: ${error.message}${made}${again}`);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   parseJson,
   readModel,
   readDelivery,
+  readDescribed,
   readLocation,
   readModelPage,
   readServerInfo,
@@ -19,6 +20,7 @@ import {
   readVersionPage,
   readWebhook,
   readWebhookPage,
+  type Described,
   type Page,
   type WireModel,
   type WireVersion,
@@ -130,6 +132,11 @@ export class MlflowClient {
   model(name: string, signal: AbortSignal): Promise<WireModel> {
     const path = `${API}/registered-models/get`;
     return this.#read({ name: 'get-model', path, query: { name }, parse: json(readModel) }, signal);
+  }
+
+  describe(name: string, signal: AbortSignal): Promise<Described> {
+    const path = `${API}/registered-models/get`;
+    return this.#read({ name: 'get-model', path, query: { name }, parse: json(readDescribed) }, signal);
   }
 
   /** All models that match, in name order, page after page, each once though rows may shift between pages. */

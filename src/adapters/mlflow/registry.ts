@@ -21,7 +21,7 @@ import { measureConnections, probe, type Capabilities } from './probe.ts';
 import { readEvidence } from './runs.ts';
 import { Snapshot } from './snapshot.ts';
 import { readAll, readChanges, readLive, reasonOf, unknownFrom } from './sweep.ts';
-import { toModel, toWireTags } from './wire.ts';
+import { toWireTags, type Described } from './wire.ts';
 import { WebhookKeeper, type WebhookOptions, type WebhookState } from './webhook.ts';
 import { readMatching, type Models } from './whole.ts';
 import { CLOSED, Transport, type Connections, type TransportOptions } from './transport.ts';
@@ -87,12 +87,6 @@ export interface MlflowRegistryOptions extends TransportOptions {
   readonly pages?: PageSizes;
   /** Our webhook there; a one-shot command keeps none. */
   readonly webhook?: WebhookOptions | undefined;
-}
-
-/** What people say of a registered model. */
-export interface Described {
-  readonly description: string;
-  readonly tags: ReadonlyMap<string, string>;
 }
 
 export class MlflowRegistry implements Registry, EvidenceReader {
@@ -172,8 +166,7 @@ export class MlflowRegistry implements Registry, EvidenceReader {
   async describeModel(name: string, signal: AbortSignal): Promise<Described | undefined> {
     await this.#connected(signal);
     try {
-      const wire = await this.#client.model(name, signal);
-      return { description: wire.description ?? '', tags: toModel(wire, []).tags };
+      return await this.#client.describe(name, signal);
     } catch (error) {
       if (error instanceof RegistryError && error.notFound) return undefined;
       throw error;

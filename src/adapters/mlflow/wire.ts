@@ -24,7 +24,6 @@ export interface WireVersion {
 
 export interface WireModel {
   name: string;
-  description?: string;
   last_updated_timestamp?: number;
   tags?: WireTag[];
   aliases?: { alias: string; version: string }[];
@@ -75,7 +74,6 @@ const model: JSONSchemaType<WireModel> = {
   required: ['name'],
   properties: {
     name: { type: 'string' },
-    description: text,
     last_updated_timestamp: time,
     tags,
     aliases: {
@@ -108,6 +106,13 @@ const modelAnswer = ajv.compile<{ registered_model: WireModel }>({
   type: 'object',
   required: ['registered_model'],
   properties: { registered_model: model },
+});
+
+/** Of one model alone: in bulk, descriptions are of no use and take memory. */
+const describedAnswer = ajv.compile<{ registered_model: { description?: string; tags?: WireTag[] } }>({
+  type: 'object',
+  required: ['registered_model'],
+  properties: { registered_model: { type: 'object', properties: { description: text, tags } } },
 });
 
 const versionAnswer = ajv.compile<{ model_version: WireVersion }>({
@@ -192,6 +197,17 @@ export function readServerVersion(answer: Pick<Answer, 'body' | 'scrub'>): strin
 
 export function readModel(answer: unknown): WireModel {
   return checked(modelAnswer, answer).registered_model;
+}
+
+/** What people say of a registered model. */
+export interface Described {
+  readonly description: string;
+  readonly tags: ReadonlyMap<string, string>;
+}
+
+export function readDescribed(answer: unknown): Described {
+  const { description, tags } = checked(describedAnswer, answer).registered_model;
+  return { description: description ?? '', tags: toTags(tags) };
 }
 
 export function readVersion(answer: unknown): WireVersion {

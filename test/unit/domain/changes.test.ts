@@ -47,6 +47,14 @@ describe('the history of a model', () => {
     ]);
   });
 
+  it('is one entry also when the mark was left a moment before the status was written', () => {
+    const model = aModel({ versions: { 2: mark(['stage/Production'], 4, 'sha256:2') } });
+    const history = [entry('stage/Production', '2', 5, 'sha256:2')];
+    expect(told(model, [{ key: 'ml/churn', history }], 'default')).toEqual([
+      [at(5), 'stage/Production', '2', 'ml/churn', 'both'],
+    ]);
+  });
+
   it('believes the status of when a target moved that a later mark repeats', () => {
     const model = aModel({
       versions: { 2: mark(['stage/Production', 'alias/champion'], 9, 'sha256:9') },
