@@ -88,8 +88,9 @@ export async function main(
   let code: ExitCode = EXIT.done;
   const isPlugin = PLUGIN.test(calledAs);
   const program = buildProgram(
-    async (handler, args, flags) => {
-      code = await handler(args, isPlugin ? asPlugin(flags, environment()) : flags, signal);
+    async (name, args, flags) => {
+      const meant = isPlugin ? asPlugin(name, flags, environment()) : flags;
+      code = await handlers[name](args, meant, signal);
     },
     await version(),
     isPlugin ? 'kubectl modelpromotion' : 'modelpromotion',
@@ -109,7 +110,7 @@ function known(argv: readonly string[]): readonly string[] {
   return isCommand || command === '' || command.startsWith('-') ? argv : [command];
 }
 
-type Perform = (handler: Handler, args: readonly string[], flags: Flags) => Promise<void>;
+type Perform = (name: CommandName, args: readonly string[], flags: Flags) => Promise<void>;
 
 function buildProgram(perform: Perform, version: string, name: string): Command {
   const program = new Command(name)
@@ -158,7 +159,7 @@ function buildCommand(
   command.action((...received: unknown[]) => {
     // After the arguments come the options, and the command itself.
     const args = received.slice(0, -2).flat().map(String);
-    return perform(handlers[name], args, kebab(command.opts()));
+    return perform(name, args, kebab(command.opts()));
   });
   return command;
 }

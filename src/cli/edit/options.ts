@@ -33,9 +33,12 @@ export function homeOf(config: PlaceConfig, env: Environment): 'kubernetes' | 'g
   return kubeconfig !== undefined || context !== undefined || isInCluster(env) ? 'kubernetes' : 'folder';
 }
 
+/** These may ask a controller instead, which is then named. */
+const ASK_A_SERVER: readonly string[] = ['status', 'wait', 'reconcile'];
+
 /** As a plugin of kubectl, commands mean the cluster that kubectl means, unless they are told otherwise. */
-export function asPlugin(flags: Flags, env: Environment): Flags {
-  const isTold =
-    flags['source'] !== undefined || flags['git-url'] !== undefined || flags['server'] !== undefined;
+export function asPlugin(command: string, flags: Flags, env: Environment): Flags {
+  const asksServer = flags['server'] !== undefined && ASK_A_SERVER.includes(command);
+  const isTold = flags['source'] !== undefined || flags['git-url'] !== undefined || asksServer;
   return isTold || (env['MODELPROMOTION_SOURCE'] ?? '') !== '' ? flags : { ...flags, source: 'kubernetes' };
 }

@@ -175,8 +175,10 @@ describe('the home that is meant', () => {
   });
 
   it('of a plugin of kubectl is the cluster, unless another is named', () => {
-    expect(asPlugin({}, {})).toEqual({ source: 'kubernetes' });
-    expect(asPlugin({ 'git-url': 'x' }, {})).toEqual({ 'git-url': 'x' });
-    expect(asPlugin({}, { MODELPROMOTION_SOURCE: 'git' })).toEqual({});
+    expect(asPlugin('rollback', {}, {})).toEqual({ source: 'kubernetes' });
+    expect(asPlugin('rollback', { 'git-url': 'x' }, {})).toEqual({ 'git-url': 'x' });
+    expect(asPlugin('rollback', { server: 'x' }, {})).toEqual({ server: 'x', source: 'kubernetes' });
+    expect(asPlugin('status', { server: 'x' }, {})).toEqual({ server: 'x' });
+    expect(asPlugin('rollback', {}, { MODELPROMOTION_SOURCE: 'git' })).toEqual({});
   });
 });
