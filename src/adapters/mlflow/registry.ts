@@ -3,7 +3,7 @@
  * and writes, one writer a model.
  */
 import type { Action } from '../../domain/action.ts';
-import type { EvidenceOf, EvidenceReader } from '../../domain/evidence.ts';
+import type { EvidenceOf, EvidenceReader, SignatureOf } from '../../domain/evidence.ts';
 import type { Fact, Model, Version } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
 import { WriteError, type Registry } from '../../reconcile/ports.ts';
@@ -15,6 +15,7 @@ import { RegistryError } from './errors.ts';
 import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
 import { readEvidence } from './runs.ts';
+import { readSignatures } from './signature.ts';
 import { Snapshot } from './snapshot.ts';
 import { readAll, readChanges, readLive, reasonOf, unknownFrom } from './sweep.ts';
 import { WebhookKeeper, type WebhookOptions, type WebhookState } from './webhook.ts';
@@ -184,6 +185,12 @@ export class MlflowRegistry implements Registry, EvidenceReader {
 
   evidence(versions: readonly Version[], signal: AbortSignal): Promise<EvidenceOf> {
     return readEvidence(this.#client.tracking, versions, AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  /** A request for each version: for a few of them. */
+  signatures(model: string, versions: readonly Version[], signal: AbortSignal): Promise<SignatureOf> {
+    const ends = AbortSignal.any([signal, this.#closing.signal]);
+    return readSignatures(this.#client.tracking, model, versions, ends);
   }
 
   /** As `close`, for a registry that is declared no more: our webhook goes first. */

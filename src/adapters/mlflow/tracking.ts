@@ -74,6 +74,13 @@ export class TrackingCalls {
     return this.#pages({ name, path, read: readLoggedModelPage, body }, signal);
   }
 
+  /** The file MLmodel of a version, from wherever its files are. */
+  modelFile(name: string, version: string, signal: AbortSignal): Promise<string> {
+    const query = { name, version, path: 'MLmodel' };
+    const path = '/model-versions/get-artifact';
+    return this.#send({ name: 'get-artifact', path, query, parse: ({ body }) => body }, signal);
+  }
+
   async *#pages<T>({ name, path, read, body }: PagedSearch<T>, signal: AbortSignal): AsyncGenerator<T> {
     const parse: Read<Page<T>>['parse'] = (answer) => read(parseJson(answer));
     const turn = (token: string | undefined): Promise<Page<T>> =>
