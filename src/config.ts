@@ -304,6 +304,10 @@ export const OPTIONS = {
     form: { pattern: /^[^=]+=(?:min|max)$/, words: 'METRIC=min or METRIC=max' },
     help: 'which values of a metric are the better ones, where its name does not tell',
   },
+  signature: {
+    type: 'switch',
+    help: 'what goes into the models and comes out, from the file MLmodel of each: a request for each version',
+  },
   differences: { type: 'switch', help: 'only what differs' },
   force: { type: 'switch', help: 'overwrite files that say something else' },
   'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending, or when two sides differ' },

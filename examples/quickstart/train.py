@@ -1,4 +1,4 @@
-"""Trains four classifiers of customer churn and registers each as a version of one model.
+"""Trains classifiers of customer churn and registers all but the last as versions of one model.
 
 The customers are made up, from a fixed seed: every run gives the same models and the same metrics.
 Needs MLFLOW_TRACKING_URI.
@@ -24,6 +24,8 @@ CANDIDATES = {
     "quadratic logistic regression": make_pipeline(PolynomialFeatures(2), LogisticRegression()),
     "support vectors": SVC(C=3),
 }
+# Trained by night: its run holds the model, and nobody has registered that.
+NIGHTLY = {"tuned support vectors": SVC(C=10, gamma=0.3)}
 
 
 def customers():
@@ -51,7 +53,7 @@ def main():
     features, left = customers()
     train, test, left_train, left_test = train_test_split(features, left, test_size=0.3, random_state=7)
     mlflow.set_experiment("customer-churn")
-    for algorithm, candidate in CANDIDATES.items():
+    for algorithm, candidate in (CANDIDATES | NIGHTLY).items():
         model = make_pipeline(StandardScaler(), candidate).fit(train, left_train)
         with mlflow.start_run(run_name=algorithm):
             mlflow.log_param("algorithm", algorithm)
@@ -59,7 +61,7 @@ def main():
             mlflow.sklearn.log_model(
                 model,
                 name="model",
-                registered_model_name=MODEL,
+                registered_model_name=MODEL if algorithm in CANDIDATES else None,
                 signature=infer_signature(train, left_train),
                 pip_requirements=["scikit-learn"],
             )

@@ -156,7 +156,7 @@ export const COMMANDS = {
     options: COMPARE_OPTIONS,
     examples: [
       'modelpromotion compare churn',
-      'modelpromotion compare churn 3 @challenger --differences --goal churn_cost=min',
+      'modelpromotion compare churn 3 @challenger --differences --goal churn_cost=min --signature',
       'modelpromotion compare churn Production 7 -o markdown',
     ],
     notes:

@@ -14,6 +14,7 @@ import { print, progress, tell } from './terminal.ts';
 export const COMPARE_OPTIONS = [
   'goal',
   'differences',
+  'signature',
   'output',
   ...READER_OPTIONS,
 ] as const satisfies readonly OptionName[];
@@ -29,9 +30,12 @@ export async function compare(
   const wanted = parseNames(names);
   await using reader = openReader(config, env, true);
   const finished = progress('Reading the registry…');
-  const comparison = await read(reader, name, { wanted, goals: goalsOf(config.goal) }, signal).finally(
-    finished,
-  );
+  const comparison = await read(
+    reader,
+    name,
+    { wanted, goals: goalsOf(config.goal), signature: config.signature },
+    signal,
+  ).finally(finished);
   const report = reader.scrubber.clean(reportComparison(comparison, config.differences));
   print(renderComparison(report, config.output));
   const [only, ...others] = report.versions;
@@ -44,23 +48,25 @@ export async function compare(
 
 interface Wish {
   readonly wanted: readonly VersionName[];
+  /** Whether the files of the models are read for it. */
+  readonly signature: boolean;
   readonly goals: ReadonlyMap<string, Goal>;
 }
 
 async function read(
   reader: RegistryReader,
   name: string,
-  { wanted, goals }: Wish,
+  { wanted, goals, signature }: Wish,
   signal: AbortSignal,
 ): Promise<Comparison> {
   const model = await readModel(reader, name, signal);
   const chosen = chooseVersions(model, wanted);
   if (typeof chosen === 'string') throw new Error(chosen);
-  const evidence = await reader.evidence(
-    chosen.map(({ version }) => version),
-    signal,
-  );
-  return compareVersions(model, chosen, evidence, goals);
+  const versions = chosen.map(({ version }) => version);
+  const evidence = await reader.evidence(versions, signal);
+  // Last: where files cannot be fetched the server fails, and we would leave it alone for a while.
+  const signatures = signature ? await reader.signatures(model.name, versions, signal) : undefined;
+  return compareVersions(model, chosen, { evidence, ...(signatures && { signatures }) }, goals);
 }
 
 /** @throws Error for people */

@@ -2,7 +2,7 @@
 import type { RegistryDirectory } from '../adapters/mlflow/directory.ts';
 import type { Models } from '../adapters/mlflow/whole.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
-import type { EvidenceOf, EvidenceReader } from '../domain/evidence.ts';
+import type { EvidenceOf, EvidenceReader, SignatureOf } from '../domain/evidence.ts';
 import type { Fact, Model, Version } from '../domain/observed.ts';
 import { Scrubber } from '../runtime/secrets.ts';
 import { openRegistries } from './assembly.ts';
@@ -15,6 +15,7 @@ export interface RegistryReader extends EvidenceReader, AsyncDisposable {
   /** The models whose names match, all without a pattern. @throws RegistryError */
   matching(patterns: readonly string[], signal: AbortSignal): Promise<Models>;
   model(name: string, signal: AbortSignal): Promise<Fact<Model>>;
+  signatures(model: string, versions: readonly Version[], signal: AbortSignal): Promise<SignatureOf>;
 }
 
 /**
@@ -41,6 +42,7 @@ export function openReader(
     scrubber,
     matching: (patterns, signal) => own.registry.matching(patterns, signal),
     model: (name, signal) => own.registry.read(name, signal),
+    signatures: (model, versions, signal) => own.registry.signatures(model, versions, signal),
     evidence: (versions: readonly Version[], signal): Promise<EvidenceOf> =>
       source.registry.evidence(versions, signal),
     async [Symbol.asyncDispose]() {

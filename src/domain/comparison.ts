@@ -1,7 +1,7 @@
 /** Versions of one model side by side: what each says, where they differ, and which value is the better one. */
 import type { Chosen } from './chosen.ts';
 import { directionOf, type Goal } from './direction.ts';
-import type { Evidence, EvidenceOf } from './evidence.ts';
+import type { Evidence, EvidenceOf, SignatureOf } from './evidence.ts';
 import type { Fact, Model } from './observed.ts';
 import { aliasesOf, byText } from './query.ts';
 
@@ -34,23 +34,33 @@ export type Cell =
   | { readonly kind: 'time'; readonly milliseconds: number }
   | { readonly kind: 'number'; readonly number: number; readonly better: boolean };
 
+/** What was read of the versions beside the registry. */
+export interface Known {
+  readonly evidence: EvidenceOf;
+  /** From the files of the models; what a run tells of it when absent. */
+  readonly signatures?: SignatureOf;
+}
+
 export function compareVersions(
   model: Model,
   versions: readonly Chosen[],
-  evidence: EvidenceOf,
+  { evidence, signatures = new Map() }: Known,
   goals: ReadonlyMap<string, Goal>,
 ): Comparison {
   const facts = versions.map(({ version }) => evidence.get(version) ?? NOT_READ);
+  const told = versions.map(({ version }, index): Fact<string> => {
+    return signatures.get(version) ?? signatureOf(facts[index] ?? NOT_READ);
+  });
   const rows = [
     ...versionRows(model, versions),
     ...lineageRows(versions, facts),
     ...metricRows(facts, goals),
     ...namedRows('params', facts, ({ params }) => params),
     ...tagRows(versions),
-    ...signatureRows(facts),
+    ...signatureRows(told),
   ];
   const unread = versions.flatMap(({ version }, index) => {
-    const fact = facts[index];
+    const fact = [facts[index], told[index]].find((one) => one?.kind === 'unknown');
     return fact?.kind === 'unknown' ? [[version.version, fact] as const] : [];
   });
   return { model: model.name, versions, rows, unread: new Map(unread) };
@@ -153,22 +163,27 @@ function tagRows(versions: readonly Chosen[]): Row[] {
   );
 }
 
-/** What goes in and what comes out; runs that log their model as artifact tell it, logged models do not. */
-function signatureRows(facts: readonly Fact<Evidence>[]): Row[] {
+/** What goes into a model and what comes out. */
+function signatureRows(facts: readonly Fact<string>[]): Row[] {
   const parts = ['inputs', 'outputs', 'params'] as const;
   const rows = parts.map((part) =>
     plainRow(
       'signature',
       part,
-      facts.map((fact) => cellOf(fact, ({ signature }) => partOf(signature, part))),
+      facts.map((fact) => cellOf(fact, (signature) => partOf(signature, part))),
     ),
   );
   return rows.filter(({ cells }) => cells.some(({ kind }) => kind === 'text'));
 }
 
+function signatureOf(fact: Fact<Evidence>): Fact<string> {
+  if (fact.kind !== 'known') return fact;
+  const { signature } = fact.value;
+  return signature === undefined ? { kind: 'absent' } : { kind: 'known', value: signature };
+}
+
 /** Each part is a JSON text within the JSON. */
-function partOf(signature: string | undefined, part: string): string | undefined {
-  if (signature === undefined) return undefined;
+function partOf(signature: string, part: string): string | undefined {
   const value = (parse(signature) as Readonly<Record<string, unknown>> | null | undefined)?.[part];
   if (typeof value !== 'string') return value == null ? undefined : JSON.stringify(value);
   const fields = parse(value);
@@ -199,7 +214,7 @@ function namesOf(
   return [...names].sort(byText);
 }
 
-function cellOf(fact: Fact<Evidence>, textOf: (evidence: Evidence) => string | undefined): Cell {
+function cellOf<T>(fact: Fact<T>, textOf: (value: T) => string | undefined): Cell {
   if (fact.kind === 'unknown') return UNKNOWN;
   return fact.kind === 'absent' ? NONE : textCell(textOf(fact.value));
 }

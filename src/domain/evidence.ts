@@ -37,6 +37,9 @@ export interface EvidenceReader {
 
 export type EvidenceOf = ReadonlyMap<Version, Fact<Evidence>>;
 
+/** Signatures as JSON; `absent` says that a model has none. */
+export type SignatureOf = ReadonlyMap<Version, Fact<string>>;
+
 /** One logged value of a metric. */
 export interface Measurement {
   readonly key: string;

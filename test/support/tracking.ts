@@ -22,7 +22,7 @@ interface Named {
 /** When the first value of each metric was logged. */
 const TIME = Date.UTC(2026, 0, 1);
 
-export function tracking({ call }: Pick<ReturnType<typeof rest>, 'call'>) {
+export function tracking({ call }: Pick<ReturnType<typeof rest>, 'call'>, url = '') {
   const ask = async (path: string, body: object): Promise<Named> =>
     (await call('POST', path, body)) as unknown as Named;
 
@@ -63,6 +63,19 @@ export function tracking({ call }: Pick<ReturnType<typeof rest>, 'call'>) {
         }),
       );
       if (logged.length > 0) await ask('runs/log-batch', { run_id: run, metrics: logged });
+    },
+
+    /** Puts a file beside a model that was logged as artifact of a run; resolves with the source of a version of it. */
+    async putModelFile(run: string, text: string, path = 'model'): Promise<string> {
+      const { run: found } = (await call('GET', 'runs/get', { run_id: run })) as unknown as {
+        readonly run: { readonly info: { readonly artifact_uri: string } };
+      };
+      const source = `${found.info.artifact_uri}/${path}`;
+      const place = source.replace(/^mlflow-artifacts:\/*/, '');
+      const target = `${url}/api/2.0/mlflow-artifacts/artifacts/${place}/MLmodel`;
+      const response = await fetch(target, { method: 'PUT', body: text });
+      if (!response.ok) throw new Error(`PUT ${target} answered ${response.status}`);
+      return source;
     },
 
     /** Resolves with the id of a logged model of that run. */

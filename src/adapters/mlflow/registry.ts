@@ -3,9 +3,13 @@
  * and writes, one writer a model.
  */
 import type { Action } from '../../domain/action.ts';
+<<<<<<< HEAD
 import type { EvidenceOf, EvidenceReader } from '../../domain/evidence.ts';
 import type { Grounds, Question } from '../../domain/grounds.ts';
 import type { NewVersion } from '../../domain/copy.ts';
+=======
+import type { EvidenceOf, EvidenceReader, SignatureOf } from '../../domain/evidence.ts';
+>>>>>>> search
 import type { Fact, Model, Version } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
 import { WriteError, type Registry } from '../../reconcile/ports.ts';
@@ -19,6 +23,7 @@ import { Registrations } from './registrations.ts';
 import { nameFilters } from './filters.ts';
 import { measureConnections, probe, type Capabilities } from './probe.ts';
 import { readEvidence } from './runs.ts';
+import { readSignatures } from './signature.ts';
 import { Snapshot } from './snapshot.ts';
 import { readAll, readChanges, readLive, reasonOf, unknownFrom } from './sweep.ts';
 import { toWireTags, type Described } from './wire.ts';
@@ -238,6 +243,12 @@ export class MlflowRegistry implements Registry, EvidenceReader {
 
   evidence(versions: readonly Version[], signal: AbortSignal): Promise<EvidenceOf> {
     return readEvidence(this.#client.tracking, versions, AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  /** A request for each version: for a few of them. */
+  signatures(model: string, versions: readonly Version[], signal: AbortSignal): Promise<SignatureOf> {
+    const ends = AbortSignal.any([signal, this.#closing.signal]);
+    return readSignatures(this.#client.tracking, model, versions, ends);
   }
 
   /** As `close`, for a registry that is declared no more: our webhook goes first. */

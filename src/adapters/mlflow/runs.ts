@@ -18,7 +18,9 @@ import { toNumber, type WireLoggedModel, type WireRun } from './wire-runs.ts';
 import { toTags } from './wire.ts';
 
 /** Ids a request; MLflow's parser gives up beyond some 4,500. */
-const IDS = 1_000;
+const RUNS = 1_000;
+/** A logged model comes with every value that was ever logged for it. */
+const LOGGED_MODELS = 250;
 /** Experiments a request: databases limit how many values one statement has. */
 const EXPERIMENTS = 5_000;
 
@@ -64,6 +66,7 @@ class TrackingReader {
     const calls = this.#calls;
     return this.#read(ids, {
       what: 'run',
+      most: RUNS,
       one: (id) => calls.run(id, this.#signal),
       many: (search) => calls.runs(search, this.#signal),
       idOf: ({ info }) => info.run_id,
@@ -74,6 +77,7 @@ class TrackingReader {
     const calls = this.#calls;
     return this.#read(ids, {
       what: 'logged model',
+      most: LOGGED_MODELS,
       one: (id) => calls.loggedModel(id, this.#signal),
       many: (search) => calls.loggedModels(search, this.#signal),
       idOf: ({ info }) => info.model_id,
@@ -85,7 +89,7 @@ class TrackingReader {
     const listable = distinct.filter(isListable);
     const alone = listable.length === 1;
     const parts = await Promise.all([
-      ...(alone ? [] : chunksOf(listable, IDS)).map((chunk) => this.#readMany(chunk, kind)),
+      ...(alone ? [] : chunksOf(listable, kind.most)).map((chunk) => this.#readMany(chunk, kind)),
       ...(alone ? listable : []).map((id) => this.#readOne(id, kind)),
     ]);
     const found = new Map(parts.flat());
@@ -131,6 +135,8 @@ class TrackingReader {
 
 interface Kind<T> {
   readonly what: string;
+  /** Ids a request. */
+  readonly most: number;
   readonly one: (id: string) => Promise<T>;
   readonly many: (search: ById) => AsyncIterable<T>;
   readonly idOf: (one: T) => string;

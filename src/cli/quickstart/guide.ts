@@ -6,6 +6,7 @@ import { QUICKSTART_FILES } from './install.ts';
 import type { Playground } from './playground.ts';
 import type { RegisteredVersion } from './registry.ts';
 import type { Screen } from './screen.ts';
+import { AUTHOR } from './repository.ts';
 import { MODEL } from './subject.ts';
 import { StepFailed } from './step-failed.ts';
 import { metricsTable, versionsTable } from './versions-table.ts';
@@ -70,22 +71,6 @@ export class Guide {
     await clone.git('push', '--quiet');
   }
 
-  /** Reverts the commit that has this message, and pushes. */
-  async revert(message: string): Promise<void> {
-    const { clone } = this.#playground;
-    const commit = await clone.git(
-      'log',
-      '--max-count=1',
-      '--format=%h',
-      '--fixed-strings',
-      `--grep=${message}`,
-    );
-    this.#screen.command(`git revert --no-edit ${commit} && git push`);
-    await clone.git('revert', '--no-edit', commit);
-    this.#screen.diff(await this.#changes('HEAD~1', 'HEAD'));
-    await clone.git('push', '--quiet');
-  }
-
   /** Runs a command of the product in the clone. @throws StepFailed when it ends in another way than expected. */
   async product(args: readonly string[], { exitCode }: { readonly exitCode: number }): Promise<void> {
     const { clone, mlflow } = this.#playground;
@@ -94,7 +79,7 @@ export class Guide {
       registryUri: mlflow.url,
       signal: this.#signal,
     });
-    this.#screen.command(`modelpromotion ${args.join(' ')}`);
+    this.#screen.command(`modelpromotion ${args.map(asTyped).join(' ')}`);
     this.#screen.output(ran.output);
     if (ran.exitCode === exitCode) return;
     throw new StepFailed({ expected: `exit code ${exitCode}`, seen: `exit code ${ran.exitCode}` });
@@ -103,6 +88,22 @@ export class Guide {
   /** Waits until the controller says so. @throws StepFailed */
   untilReady(): Promise<void> {
     return this.product(['wait', '--server', this.#playground.controller.url], { exitCode: 0 });
+  }
+
+  /** Goes back by a commit of the product's own. @throws StepFailed */
+  async rollback(promotion: string, reason: string): Promise<void> {
+    const { clone, gitUrl, cache } = this.#playground;
+    const author = `${AUTHOR.name} <${AUTHOR.email}>`;
+    const where = ['--git-url', gitUrl, '--cache-dir', cache];
+    const said = ['--reason', reason, '--author', author, '--yes'];
+    await this.product(['rollback', promotion, ...where, ...said], { exitCode: 0 });
+    await clone.git('pull', '--quiet', '--rebase');
+    this.#screen.diff(await this.#changes('HEAD~1', 'HEAD'));
+  }
+
+  /** The id of a run that was shown by its name. */
+  run(name: string): Promise<string> {
+    return this.#playground.registry.findRun(name);
   }
 
   /** Moves a version as the page of MLflow does, the others in the stage to Archived. */
@@ -139,4 +140,8 @@ export class Guide {
     const lines = diff.split('\n').filter((line) => /^[-+](?![-+]{2} )/.test(line));
     return lines.join('\n');
   }
+}
+
+function asTyped(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument}'`;
 }

@@ -37,6 +37,8 @@ export interface Playground {
   readonly gitUrl: string;
   readonly clone: Clone;
   readonly controller: Controller;
+  /** Where commands keep what they fetch. */
+  readonly cache: string;
 }
 
 /**
@@ -76,7 +78,14 @@ export async function openPlayground(
   const controller = await screen.busy('the controller is starting', startController(options));
   owner.defer(() => controller.stop());
 
-  return { mlflow, registry: readRegistry(mlflow.url, signal), clone, gitUrl, controller };
+  return {
+    mlflow,
+    registry: readRegistry(mlflow.url, signal),
+    clone,
+    gitUrl,
+    controller,
+    cache: join(dir, 'cache'),
+  };
 }
 
 /** Makes the folder ours until `owner` is disposed, and empties it. */

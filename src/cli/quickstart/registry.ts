@@ -26,6 +26,8 @@ interface Answer {
     readonly aliases?: readonly { readonly alias: string; readonly version: string }[];
   };
   readonly model_versions?: readonly VersionAnswer[];
+  readonly experiments?: readonly { readonly experiment_id: string }[];
+  readonly runs?: readonly { readonly info: { readonly run_id: string } }[];
   readonly run?: {
     readonly data: {
       readonly metrics?: readonly { readonly key: string; readonly value: number }[];
@@ -39,6 +41,8 @@ export interface RegistryReader {
   versions(model: string): Promise<RegisteredVersion[]>;
   /** The parameters and metrics of a run, as text. */
   run(runId: string): Promise<Readonly<Record<string, string>>>;
+  /** The id of the run of this name. */
+  findRun(name: string): Promise<string>;
   /** A change that is made in MLflow by hand. */
   transition(model: string, version: string, stage: string): Promise<void>;
 }
@@ -46,6 +50,13 @@ export interface RegistryReader {
 export function readRegistry(url: string, signal: AbortSignal): RegistryReader {
   const get = (path: string, query: Record<string, string>) =>
     send(`${url}/api/2.0/mlflow/${path}?${new URLSearchParams(query).toString()}`, { signal });
+  const post = (path: string, body: object) =>
+    send(`${url}/api/2.0/mlflow/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal,
+    });
 
   return {
     async versions(model) {
@@ -71,12 +82,23 @@ export function readRegistry(url: string, signal: AbortSignal): RegistryReader {
       return Object.fromEntries([...params, ...metrics]);
     },
 
+    async findRun(name) {
+      const { experiments = [] } = await post('experiments/search', { max_results: 100 });
+      const { runs = [] } = await post('runs/search', {
+        experiment_ids: experiments.map(({ experiment_id: id }) => id),
+        filter: `attributes.run_name = '${name}'`,
+      });
+      const [run] = runs;
+      if (run === undefined) throw new Error(`MLflow has no run ${name}`);
+      return run.info.run_id;
+    },
+
     async transition(name, version, stage) {
-      await send(`${url}/api/2.0/mlflow/model-versions/transition-stage`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ name, version, stage, archive_existing_versions: true }),
-        signal,
+      await post('model-versions/transition-stage', {
+        name,
+        version,
+        stage,
+        archive_existing_versions: true,
       });
     },
   };

@@ -5,7 +5,7 @@ import { CommandFailed, run } from './child.ts';
 import { childEnvironment } from './environment.ts';
 import { SetupError } from './setup-error.ts';
 
-const AUTHOR = { name: 'Ada Quickstart', email: 'ada@example.com' };
+export const AUTHOR = { name: 'Ada Quickstart', email: 'ada@example.com' };
 
 /** Commits look the same whatever the configuration of the user's own git. */
 const ENVIRONMENT = childEnvironment({

@@ -1,10 +1,13 @@
 /** What the tour shows, step by step: what its user does, and what the registry must say afterwards. */
 import type { Holdings } from './registry.ts';
 import type { Guide } from './guide.ts';
+import { MODEL } from './subject.ts';
 
 const CHURN = 'customer-churn.yaml';
 const CANARY = 'customer-churn-canary.yaml';
-const PROMOTION = 'Promote version 4 to Production';
+const NIGHTLY = 'customer-churn-nightly.yaml';
+/** As train.py names it. */
+const NIGHTLY_RUN = 'tuned support vectors';
 
 export interface Step {
   readonly title: string;
@@ -32,7 +35,7 @@ export const STEPS: readonly Step[] = [
     async act(guide) {
       await guide.edit(CHURN, { 'version: "3"': 'version: "4"', 'CHG-1041': 'CHG-1042' });
       await guide.product(['plan', '.'], { exitCode: 0 });
-      await guide.push(PROMOTION);
+      await guide.push('Promote version 4 to Production');
     },
     expected: { stages: { 3: 'Archived', 4: 'Production' }, aliases: { champion: '4' } },
     // What is changed by hand before the controller has written its work down would be promoted anew, not repaired.
@@ -47,6 +50,16 @@ export const STEPS: readonly Step[] = [
     expected: { stages: { 1: 'Archived', 3: 'Archived', 4: 'Production' }, aliases: { champion: '4' } },
   },
   {
+    title: 'A rollback',
+    story:
+      'Version 4 disappoints. One command declares the version before, by a commit; git revert would do as well.',
+    act: (guide) => guide.rollback('ml/customer-churn', 'wrong scores since Monday'),
+    expected: {
+      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      aliases: { champion: '3' },
+    },
+  },
+  {
     title: 'A bad manifest, refused, while the rest goes on',
     story:
       'The quotes around a version are missing in a new file. The same push gives version 2 an alias, and that works.',
@@ -57,18 +70,62 @@ export const STEPS: readonly Step[] = [
       await guide.push('Try version 4 as canary, and name a challenger');
     },
     expected: {
-      stages: { 1: 'Archived', 3: 'Archived', 4: 'Production' },
-      aliases: { challenger: '2', champion: '4' },
+      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      aliases: { challenger: '2', champion: '3' },
     },
     inspect: (guide) => guide.showProblems({ [CANARY]: 1 }),
   },
   {
-    title: 'A rollback',
-    story: 'Version 4 disappoints. Reverting its commit puts 3 back; what was declared since then stays.',
-    act: (guide) => guide.revert(PROMOTION),
+    title: 'Questions to the registry',
+    story: 'Which versions are good enough, and is one of them better than the one in Production?',
+    async act(guide) {
+      await guide.product(['search', '--metric', 'accuracy>=0.8'], { exitCode: 0 });
+      await guide.product(['compare', MODEL, '4', '--differences'], { exitCode: 0 });
+    },
     expected: {
       stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
       aliases: { challenger: '2', champion: '3' },
+    },
+  },
+  {
+    title: 'A version registered by a commit',
+    story: 'The model of a run that nobody registered: the commit names the run, and the version is made.',
+    async act(guide) {
+      const run = await guide.run(NIGHTLY_RUN);
+      await guide.addFile(NIGHTLY, (text) => text.replace('RUN_ID', run));
+      await guide.push('Register the model of the night');
+    },
+    expected: {
+      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      aliases: { challenger: '2', champion: '3', nightly: '5' },
+    },
+  },
+  {
+    title: 'The best, chosen by rule',
+    story: 'The challenger is no longer a number but a rule. The plan says what it chose from.',
+    async act(guide) {
+      await guide.edit(CHURN, {
+        'name: challenger\n      version: "2"':
+          'name: challenger\n      versionFrom:\n        best: { metric: accuracy, goal: maximize, filter: version_number < 5 }',
+      });
+      await guide.product(['plan', CHURN], { exitCode: 0 });
+      await guide.push('The challenger is the most accurate version');
+    },
+    expected: {
+      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      aliases: { challenger: '4', champion: '3', nightly: '5' },
+    },
+  },
+  {
+    title: 'The registry as manifests',
+    story: 'Whatever a registry holds can be written down as manifests, which then plan to nothing.',
+    async act(guide) {
+      await guide.product(['export', '--output-dir', '../exported'], { exitCode: 0 });
+      await guide.product(['plan', '../exported', '--exit-code'], { exitCode: 0 });
+    },
+    expected: {
+      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      aliases: { challenger: '4', champion: '3', nightly: '5' },
     },
   },
 ];

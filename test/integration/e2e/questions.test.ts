@@ -341,6 +341,28 @@ describe.concurrent('compare', () => {
     expect(asked).toHaveLength(3);
   });
 
+  it('reads what goes into the models, and comes out, from their files', async () => {
+    const make = tracking(mlflow, sharedMlflow());
+    const experiment = await make.createExperiment();
+    const name = uniqueModel('signed');
+    await mlflow.createModel(name);
+    const input = (type: string) => `'[{"name": "age", "type": "${type}", "required": true}]'`;
+    for (const type of ['long', 'double']) {
+      const run_id = await make.createRun({ experiment });
+      const signature = `signature:\n  inputs: ${input(type)}\n  outputs: '[{"type": "string"}]'\n  params: null\n`;
+      const source = await make.putModelFile(run_id, `run_id: ${run_id}\nflavors: {}\n${signature}`);
+      await mlflow.createVersion(name, { run_id, source });
+    }
+    await mlflow.createVersion(name);
+    const read = (...more: string[]) => ask('compare', name, '1', '2', '3', ...more);
+    expect((await read()).stdout).not.toContain('SIGNATURE');
+    const { code, stdout, stderr } = await read('--signature');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ {2}inputs +age: long +age: double +\?$/m);
+    expect(stdout).toMatch(/^ {2}outputs +string +string +\?$/m);
+    expect(stderr).toMatch(/^version 3: the file MLmodel cannot be read: /);
+  });
+
   it('tells what it could not read', async () => {
     const { code, stdout, stderr } = await ask('compare', fraud, '1');
     expect(code).toBe(0);

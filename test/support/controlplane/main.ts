@@ -26,6 +26,7 @@ try {
     `export KUBECONFIG=${cluster.kubeconfig}\nexport PATH=${cluster.binaries}:$PATH\n\n` +
       'The API server is up, with our CRDs. Paste the two lines into another terminal, then for example:\n' +
       '  kubectl apply -f examples/kubernetes/\n' +
+      `  kubectl patch modelregistry default -n ml --type merge -p '{"spec":{"uri":"http://127.0.0.1:5000"}}'   # your MLflow\n` +
       '  npx modelpromotion run --source kubernetes\n' +
       '  kubectl get mp -A -o wide\n' +
       'Ctrl-C ends it.\n',

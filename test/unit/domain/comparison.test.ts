@@ -99,7 +99,7 @@ describe('a comparison', () => {
     return compareVersions(
       model,
       versions.map((version) => ({ version, role: undefined })),
-      new Map(versions.map((version, index) => [version, facts[index] ?? unavailable])),
+      { evidence: new Map(versions.map((version, index) => [version, facts[index] ?? unavailable])) },
       new Map(Object.entries(goals)),
     );
   };

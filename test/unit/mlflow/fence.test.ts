@@ -65,3 +65,10 @@ it('who may not write may still read', async () => {
   leads.now = false;
   expect(await client.model('m', signal)).toMatchObject({ name: 'm' });
 });
+
+it('a search that is sent as POST is no write', async () => {
+  const { client, leads } = open(() => Promise.resolve(none));
+  leads.now = false;
+  expect(await Array.fromAsync(client.tracking.experiments(signal))).toEqual([]);
+  expect(seen).toEqual(['POST search']);
+});
