@@ -17,14 +17,14 @@ import { COMMANDS, type CommandName, type CommandSpec } from './commands.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { copy } from './copy.ts';
 import { diff } from './diff.ts';
-import { EXIT, type ExitCode } from './exit.ts';
+import { EXIT, worst, type ExitCode } from './exit.ts';
 import { exportModels } from './export.ts';
 import { history } from './history.ts';
 import { plan } from './plan.ts';
 import { quickstart } from './quickstart/tour.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
-import { print, tell } from './terminal.ts';
+import { print, tell, watchOutput } from './terminal.ts';
 import { validate } from './validate.ts';
 import { version } from './version.ts';
 import { wait } from './wait.ts';
@@ -58,18 +58,18 @@ const handlers: Readonly<Record<CommandName, Handler>> = {
 /** Runs one command line and tells the exit code. Never rejects. */
 export async function main(argv: readonly string[], signal: AbortSignal): Promise<ExitCode> {
   let code: ExitCode = EXIT.done;
+  const outputFailure = watchOutput();
   const program = buildProgram(
     async (handler, args, flags) => {
       code = await handler(args, flags, signal);
     },
     await version(),
   );
-  try {
-    await program.parseAsync(known(argv), { from: 'user' });
-    return code;
-  } catch (error) {
-    return explain(error);
-  }
+  const ended = await program.parseAsync(known(argv), { from: 'user' }).then(() => code, explain);
+  const failure = await outputFailure();
+  if (failure === undefined) return ended;
+  tell(`error: the output could not be written: ${failure}`);
+  return worst([ended, EXIT.failed]);
 }
 
 /** Of a command that there is not, --help would show the general help, as if all were well. */

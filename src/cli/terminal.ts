@@ -9,18 +9,18 @@ export function print(text: string): void {
 }
 
 /**
- * Prints a lot, and resolves when all of it is out. Whoever stops reading, such as a pager that is quit, has enough.
- * @throws Error when it cannot be written, such as to a full disk
+ * Watches what becomes of what is printed. The result tells, once all of it is out, why it could not be; whoever stops
+ * reading, such as a pager that is quit, has enough, and that is no failure.
  */
-export function printAll(text: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const failed = (error: NodeJS.ErrnoException): void => {
-    if (error.code === 'EPIPE') resolve();
-    else reject(new Error(`the output could not be written: ${error.message}`, { cause: error }));
+export function watchOutput(): () => Promise<string | undefined> {
+  let failure: string | undefined;
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE' && code !== 'ERR_STREAM_DESTROYED') failure ??= message;
+  });
+  return async () => {
+    await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+    return failure;
   };
-  process.stdout.on('error', failed);
-  process.stdout.write(text, (error) => (error == null ? resolve() : failed(error)));
-  return promise;
 }
 
 export function tell(text: string): void {
