@@ -8,7 +8,7 @@ import { EXIT, worst, type ExitCode } from './exit.ts';
 import { FilesInTheWay, writeFiles } from './files.ts';
 import { ONE_REGISTRY_OPTIONS, openOneRegistry } from './one-registry.ts';
 import { plural } from './render/plan.ts';
-import { printAll, progress, tell } from './terminal.ts';
+import { print, progress, tell } from './terminal.ts';
 
 export const EXPORT_OPTIONS = [
   'namespace',
@@ -65,7 +65,7 @@ async function hand(documents: readonly Exported[], config: ExportConfig): Promi
   const folder = config['output-dir'];
   if (folder !== undefined) return intoFolder(folder, documents, config.force);
   const stream = documents.map(manifestText).join('---\n');
-  await printAll(stream);
+  if (documents.length > 0) print(stream);
   if (documents.length > limits.documents || Buffer.byteLength(stream) > limits.bytes)
     tell(
       `warning: one file may hold ${limits.documents} documents and 1 MiB, and this is more: use --output-dir`,

@@ -36,21 +36,6 @@ export function unwritable(error: NodeJS.ErrnoException): Error {
   return new Error(`the output cannot be written: ${why}`, { cause: error });
 }
 
-/**
- * Prints a lot, and resolves when all of it is out. Whoever stops reading, such as a pager that is quit, has enough.
- * @throws Error when it cannot be written, such as to a full disk
- */
-export function printAll(text: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const failed = (error: NodeJS.ErrnoException): void => {
-    if (error.code === 'EPIPE') resolve();
-    else reject(new Error(`the output could not be written: ${error.message}`, { cause: error }));
-  };
-  process.stdout.on('error', failed);
-  process.stdout.write(text, (error) => (error == null ? resolve() : failed(error)));
-  return promise;
-}
-
 export function tell(text: string): void {
   process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
 }

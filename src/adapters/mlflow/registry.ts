@@ -3,13 +3,9 @@
  * and writes, one writer a model.
  */
 import type { Action } from '../../domain/action.ts';
-<<<<<<< HEAD
-import type { EvidenceOf, EvidenceReader } from '../../domain/evidence.ts';
+import type { EvidenceOf, EvidenceReader, SignatureOf } from '../../domain/evidence.ts';
 import type { Grounds, Question } from '../../domain/grounds.ts';
 import type { NewVersion } from '../../domain/copy.ts';
-=======
-import type { EvidenceOf, EvidenceReader, SignatureOf } from '../../domain/evidence.ts';
->>>>>>> search
 import type { Fact, Model, Version } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
 import { WriteError, type Registry } from '../../reconcile/ports.ts';

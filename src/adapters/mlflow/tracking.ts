@@ -75,19 +75,18 @@ export class TrackingCalls {
     return this.#pages({ name, path, read: readLoggedModelPage, body }, signal);
   }
 
-<<<<<<< HEAD
   /** Paths of the files below a folder of a run's artifacts. */
   artifacts(runId: string, path: string, signal: AbortSignal): Promise<string[]> {
     const parse: Read<string[]>['parse'] = (answer) => readArtifacts(parseJson(answer));
     const query = { run_id: runId, path };
     return this.#send({ name: 'list-artifacts', path: `${API}/artifacts/list`, query, parse }, signal);
-=======
+  }
+
   /** The file MLmodel of a version, from wherever its files are. */
   modelFile(name: string, version: string, signal: AbortSignal): Promise<string> {
     const query = { name, version, path: 'MLmodel' };
     const path = '/model-versions/get-artifact';
     return this.#send({ name: 'get-artifact', path, query, parse: ({ body }) => body }, signal);
->>>>>>> search
   }
 
   async *#pages<T>({ name, path, read, body }: PagedSearch<T>, signal: AbortSignal): AsyncGenerator<T> {

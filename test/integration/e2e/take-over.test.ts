@@ -1,6 +1,8 @@
 /** A registry that is taken over: exported, planned, adopted; its history, its differences, and copies of it elsewhere. */
+import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { fillRegistry } from '../../bench/registry.ts';
@@ -12,6 +14,8 @@ import { modelpromotion, startOnTerminal } from '../../support/program.ts';
 import { openGateway } from './gateway.ts';
 import { install, promotion } from './installation.ts';
 
+const run = promisify(execFile);
+const ROOT = join(import.meta.dirname, '../../..');
 const mlflow = rest(sharedMlflow());
 const uri = ['--registry-uri', sharedMlflow()];
 const PROVENANCE = 'modelpromotion.dev/applied';
@@ -31,6 +35,7 @@ beforeAll(async () => {
     database: `sqlite:///${join(dir, 'mlflow.db')}`,
     signal: stopping.signal,
   });
+  await fillRegistry(other, 1_000);
 });
 afterAll(async () => {
   await other?.stop();
@@ -66,7 +71,6 @@ async function modelTags(model: string): Promise<Record<string, string>> {
 
 describe('an export of 1,000 models', () => {
   it('plans to nothing, as files and as one stream', { timeout: 240_000 }, async () => {
-    await fillRegistry(other, 1_000);
     const registry = ['--registry-uri', other.url];
     const dir = place();
     const exported = await modelpromotion(['export', ...registry, '--output-dir', dir]);
@@ -181,6 +185,18 @@ describe.concurrent('export', () => {
     expect(await modelpromotion(['export'])).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/^--registry-uri: needed/),
+    });
+  });
+
+  it('has no complaint of a pager that is quit, and one of a disk that is full', async () => {
+    const program = [join(ROOT, 'node_modules/.bin/node'), join(ROOT, 'dist/main.js')];
+    const command = [...program, 'export', '--registry-uri', other.url].map((word) => `'${word}'`).join(' ');
+    const { stdout, stderr } = await run('bash', ['-c', `${command} | head -1; echo "\${PIPESTATUS[0]}"`]);
+    expect(stdout).toBe('apiVersion: modelpromotion.dev/v1alpha1\n0\n');
+    expect(stderr).not.toContain('EPIPE');
+    await expect(run('bash', ['-c', `${command} > /dev/full`])).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the output cannot be written: ENOSPC'),
     });
   });
 
@@ -483,6 +499,32 @@ describe.concurrent('copy', () => {
     expect((await copy(`${model}@gone`)).code).toBe(3);
     expect((await copy('no-such-model')).code).toBe(3);
     await expect(there().call('GET', 'registered-models/get', { name: model })).rejects.toThrow('404');
+  });
+
+  it('sends the other server the credential that is meant for it, and no other', async () => {
+    const model = uniqueModel('copy-secret');
+    await mlflow.seed(model, 1);
+    await using proxy = await startFaultProxy(other.url);
+    const sent = new Set<string | undefined>();
+    proxy.on({}, async (exchange) => {
+      sent.add(exchange.headers.authorization);
+      exchange.reply(await exchange.forward());
+    });
+    const token = `canary-${uniqueModel()}`;
+    const secrets = await files({ 'prod/token': token, 'elsewhere/token': token });
+    await writeFile(join(secrets, 'prod/origins'), `${proxy.url}\n`);
+    const args = ['copy', model, ...uri, '--to-registry-uri', proxy.url, '--secrets-dir', secrets];
+    const env = { MLFLOW_TRACKING_TOKEN: 'of-the-first-registry' };
+    const copied = await modelpromotion([...args, '--to-registry-secret', 'prod'], { env });
+    expect(copied.code).toBe(0);
+    expect([...sent]).toEqual([`Bearer ${token}`]);
+
+    sent.clear();
+    const refused = await modelpromotion([...args, '--to-registry-secret', 'elsewhere'], { env });
+    expect(refused.code).toBe(1);
+    expect(refused.stdout + refused.stderr).toContain('secret elsewhere is not for');
+    expect(refused.stdout + refused.stderr).not.toContain(token);
+    expect(sent.size).toBe(0);
   });
 
   it('refuses options that make no sense', async () => {
