@@ -196,7 +196,7 @@ describe.concurrent('export', () => {
     expect(stderr).not.toContain('EPIPE');
     await expect(run('bash', ['-c', `${command} > /dev/full`])).rejects.toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('the output cannot be written: ENOSPC'),
+      stderr: expect.stringContaining('the output cannot be written: there is no space left'),
     });
   });
 
