@@ -4,16 +4,25 @@
  * - Only READY versions that pass the filter are considered.
  * - `latest`: the highest number. `best`: the best value; of equal ones the newer.
  * - Who holds the target and may be considered stays while nobody is better by `minImprovement`, and for `holdFor`.
+ * - Where the rule asks for an effect, the difference of all logged values has to be beyond chance.
  * - A pin comes before its rule until it runs out.
  */
 import { describeTarget, isRule, type Best, type Promotion, type Target, type TargetId } from './desired.ts';
-import { isRegisteredFrom, readyVersions, type Grounds, type ResolvedSource } from './grounds.ts';
+import {
+  isRegisteredFrom,
+  readyVersions,
+  sampleKey,
+  type Grounds,
+  type ResolvedSource,
+  type SampleOf,
+} from './grounds.ts';
 import type { Evidence } from './evidence.ts';
 import { passes } from './filter.ts';
 import type { Fact, Model, Version } from './observed.ts';
 import type { Records } from './record.ts';
 import { registeredTag } from './registration.ts';
 import { currentHolder, selectCandidate, usable, type Candidate } from './select.ts';
+import { worthOf } from './worth.ts';
 
 export interface Choice {
   readonly candidate: Candidate;
@@ -122,37 +131,63 @@ interface Measured {
 
 const SHOWN = 10;
 
-function best(rule: Best, id: TargetId, setting: Setting): Choice {
-  const { model, grounds } = setting;
-  const passing = readyVersions(model).filter((version) => passes(rule.filter, version, model.name));
-  const unread = passing.map(({ version }) => grounds.evidence.get(version)).find(isUnread);
-  if (unread !== undefined) return { candidate: { ...unread, kind: 'unusable' }, evidence: [] };
+/** What the rule considers, the best first. */
+interface Ranking {
+  readonly ranked: readonly Measured[];
+  readonly counts: string;
+}
+
+function rank(rule: Best, { model, grounds }: Pick<Setting, 'model' | 'grounds'>): Ranking {
+  const passing = passingOf(rule, model);
   const measured = passing.flatMap((version): Measured[] => {
     const value = valueOf(version, rule.metric, grounds);
     return value === undefined || Number.isNaN(value) ? [] : [{ version, value }];
   });
   const considered = measured.filter(({ value }) => value >= rule.min && value <= rule.max);
-  const ranked = considered.toSorted((a, b) => compare(a, b, rule.goal));
-  const counts = countsOf({ rule, model, passing, measured, considered });
+  return {
+    ranked: considered.toSorted((a, b) => compare(a, b, rule.goal)),
+    counts: countsOf({ rule, model, passing, measured, considered }),
+  };
+}
+
+function passingOf({ filter }: Best, model: Model): Version[] {
+  return readyVersions(model).filter((version) => passes(filter, version, model.name));
+}
+
+function best(rule: Best, id: TargetId, setting: Setting): Choice {
+  const { model, grounds } = setting;
+  const passing = passingOf(rule, model);
+  const unread = passing.map(({ version }) => grounds.evidence.get(version)).find(isUnread);
+  if (unread !== undefined) return { candidate: { ...unread, kind: 'unusable' }, evidence: [] };
+  const { ranked, counts } = rank(rule, setting);
   const [first] = ranked;
   if (first === undefined) {
     const message = passing.length === 0 ? nonePasses(rule.filter) : `no version has a usable ${rule.metric}`;
     return { candidate: { kind: 'none', message }, evidence: [counts] };
   }
   const standing = standingOf(id, ranked, setting);
-  const { winner, why, until } = rival(first, standing, rule, setting.now);
-  const shown = ranked
-    .slice(0, SHOWN)
-    .map(({ version, value }) => `${version.version}: ${rule.metric}=${value}${noteOn(version, standing)}`);
+  const { winner, why, until } = rival(first, standing, rule, { ...setting, tried: ranked.length - 1 });
+  const shown = ranked.slice(0, SHOWN).map(({ version, value }) => {
+    const note = version === standing?.measured.version ? ` (holds ${describeTarget(id)})` : '';
+    return `${version.version}: ${rule.metric}=${value}${note}`;
+  });
   return {
     candidate: { kind: 'found', version: winner.version },
     evidence: [...shown, counts, ...(why === undefined ? [] : [why])],
     until,
   };
+}
 
-  function noteOn(version: Version, holder: Standing | undefined): string {
-    return version === holder?.measured.version ? ` (holds ${describeTarget(id)})` : '';
-  }
+/** Whose every value has to be known to tell whether a difference is more than chance. */
+export function samplesFor({ targets }: Promotion, grounds: Grounds, model: Model): SampleOf[] {
+  return targets.flatMap(({ want, id }) => {
+    if (want.kind !== 'best' || want.minEffect === undefined) return [];
+    const { ranked } = rank(want, { model, grounds });
+    const [first] = ranked;
+    const holder = ranked.find(({ version }) => version === currentHolder(id, model));
+    if (first === undefined || holder === undefined || holder === first) return [];
+    return [first, holder].map(({ version: { runId } }) => ({ runId, metric: want.metric }));
+  });
 }
 
 /** What was deleted, or is not ours to see, has no value; what just cannot be read may have the best. */
@@ -191,24 +226,68 @@ function standingOf(
   return measured && { measured, since: since === undefined ? undefined : Date.parse(since) };
 }
 
+interface Contest extends Setting {
+  /** How many candidates there were beside the one that holds the target. */
+  readonly tried: number;
+}
+
+interface Verdict {
+  readonly winner: Measured;
+  readonly why?: string;
+  readonly until?: number;
+}
+
 /** Whether the first one takes the place of who holds the target. */
-function rival(
-  first: Measured,
-  standing: Standing | undefined,
-  { goal, minImprovement, holdFor }: Best,
-  now: number,
-): { readonly winner: Measured; readonly why?: string; readonly until?: number } {
+function rival(first: Measured, standing: Standing | undefined, rule: Best, contest: Contest): Verdict {
   if (standing === undefined || standing.measured.version === first.version) return { winner: first };
   const { measured, since } = standing;
-  const gain = goal === 'maximize' ? first.value - measured.value : measured.value - first.value;
-  const stays = `${measured.version.version} stays`;
-  if (gain < minImprovement) {
-    const why = `${stays}: ${first.version.version} is better by ${gain}, less than the ${minImprovement} that are asked for`;
-    return { winner: measured, why };
-  }
-  const until = (since ?? -Infinity) + holdFor;
-  if (now >= until) return { winner: first };
-  return { winner: measured, why: `${stays} until ${new Date(until).toISOString()} (holdFor)`, until };
+  const gain = gainOf(first.value, measured.value, rule.goal);
+  const stay = (why: string): Verdict => ({
+    winner: measured,
+    why: `${measured.version.version} stays${why}`,
+  });
+  const { version } = first.version;
+  if (gain < rule.minImprovement)
+    return stay(`: ${version} is better by ${gain}, less than the ${rule.minImprovement} that are asked for`);
+  const effect = effectOf(first, measured, rule, contest);
+  if (effect.tooSmall) return stay(`: ${effect.words}`);
+  const until = (since ?? -Infinity) + rule.holdFor;
+  if (contest.now < until) return { ...stay(` until ${new Date(until).toISOString()} (holdFor)`), until };
+  return effect.words === undefined ? { winner: first } : { winner: first, why: effect.words };
+}
+
+function gainOf(one: number, other: number, goal: Best['goal']): number {
+  return goal === 'maximize' ? one - other : other - one;
+}
+
+/** What the difference is worth, in words, where the rule asks for it. */
+function effectOf(
+  first: Measured,
+  holder: Measured,
+  { metric, goal, minEffect }: Best,
+  { grounds, tried }: Contest,
+): { readonly tooSmall: boolean; readonly words?: string } {
+  if (minEffect === undefined) return { tooSmall: false };
+  const [ours, theirs] = [first, holder].map(({ version: { runId } }) => {
+    const fact = grounds.samples.get(sampleKey({ runId, metric }));
+    return fact?.kind === 'known' ? fact.value.filter((value) => Number.isFinite(value)) : [];
+  }) as [number[], number[]];
+  const names = `${first.version.version} and ${holder.version.version}`;
+  const counts = `${ours.length} and ${theirs.length} values of ${metric}`;
+  const worth = worthOf(ours, theirs, tried);
+  if (worth === undefined)
+    return {
+      tooSmall: true,
+      words: `${names} have ${counts}, and two each are needed to tell a difference from chance`,
+    };
+  const effect = gainOf(worth.difference, 0, goal);
+  const words = `${first.version.version} is better than ${holder.version.version} by ${round(effect)} ± ${round(worth.margin)} (95 % for ${counted(tried, 'candidate')}; ${counts})`;
+  const tooSmall = effect - worth.margin < minEffect;
+  return { tooSmall, words: tooSmall ? `${words}, and at least ${minEffect} is asked for` : words };
+}
+
+function round(value: number): string {
+  return String(Number(value.toPrecision(3)));
 }
 
 interface Counts {

@@ -33,6 +33,8 @@ export interface Best {
   readonly max: number;
   readonly filter: Filter;
   readonly minImprovement: number;
+  /** Undefined where a difference is taken as it is. */
+  readonly minEffect: number | undefined;
   /** Milliseconds. */
   readonly holdFor: number;
 }
@@ -176,6 +178,7 @@ function toBest({
   max = Infinity,
   filter,
   minImprovement,
+  minEffect,
   holdFor,
 }: BestRule): Best {
   return {
@@ -186,6 +189,7 @@ function toBest({
     max,
     filter: toFilter(filter),
     minImprovement,
+    minEffect,
     holdFor: holdFor === undefined ? 0 : parseDuration(holdFor),
   };
 }

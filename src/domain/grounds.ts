@@ -23,6 +23,18 @@ export interface Grounds {
   readonly evidence: ReadonlyMap<string, Fact<Evidence>>;
   /** By the declared source. */
   readonly sources: ReadonlyMap<string, Fact<ResolvedSource>>;
+  /** Every logged value, by `sampleKey`. */
+  readonly samples: ReadonlyMap<string, Fact<readonly number[]>>;
+}
+
+/** All values that a run logged of a metric. */
+export interface SampleOf {
+  readonly runId: string;
+  readonly metric: string;
+}
+
+export function sampleKey({ runId, metric }: SampleOf): string {
+  return `${runId} ${metric}`;
 }
 
 /** What has to be read before the rules of a promotion can select. */
@@ -31,7 +43,11 @@ export interface Question {
   readonly sources: readonly string[];
 }
 
-export const NO_GROUNDS: Grounds = { evidence: new Map(), sources: new Map() };
+export const NO_GROUNDS: Grounds = {
+  evidence: new Map(),
+  sources: new Map(),
+  samples: new Map(),
+};
 
 export function questionOf({ targets }: Promotion, model: Model): Question {
   const wants = targets.map(({ want }) => want);

@@ -5,7 +5,7 @@
 import { timestamp } from '../api/timestamp.ts';
 import { isDone, type Action } from '../domain/action.ts';
 import { ownersOf, type Claimant } from '../domain/claims.ts';
-import { chooseAll } from '../domain/choose.ts';
+import { chooseAll, samplesFor } from '../domain/choose.ts';
 import { asksForLook, type Promotion } from '../domain/desired.ts';
 import { digestText } from '../domain/digest.ts';
 import { NO_GROUNDS, questionOf, type Grounds } from '../domain/grounds.ts';
@@ -87,9 +87,12 @@ async function groundsFor(
   signal: AbortSignal,
 ): Promise<Grounds> {
   if (observed.kind === 'unknown') return NO_GROUNDS;
-  const question = questionOf(promotion, modelIn(observed, promotion));
-  const isNothing = question.versions.length + question.sources.length === 0;
-  return isNothing ? NO_GROUNDS : registry.grounds(question, signal);
+  const model = modelIn(observed, promotion);
+  const question = questionOf(promotion, model);
+  if (question.versions.length + question.sources.length === 0) return NO_GROUNDS;
+  const grounds = { ...NO_GROUNDS, ...(await registry.grounds(question, signal)) };
+  const wanted = samplesFor(promotion, grounds, model);
+  return wanted.length === 0 ? grounds : { ...grounds, samples: await registry.samples(wanted, signal) };
 }
 
 /** One that is not there is empty. */

@@ -3,7 +3,7 @@ import type { Amendment, Listing } from '../api/listing.ts';
 import type { RegistryEntry } from '../domain/catalog.ts';
 import type { Action } from '../domain/action.ts';
 import type { Promotion } from '../domain/desired.ts';
-import type { Grounds, Question } from '../domain/grounds.ts';
+import type { Grounds, Question, SampleOf } from '../domain/grounds.ts';
 import type { Fact, Model, UnknownReason } from '../domain/observed.ts';
 import type { Event } from '../domain/outcome.ts';
 import type { Mark } from '../domain/provenance.ts';
@@ -59,7 +59,9 @@ export interface Registry {
   /** A live reading, shared with everybody who asks at the same moment. `absent` is proven by name. */
   read(model: string, signal: AbortSignal): Promise<Fact<Model>>;
   /** What rules go by: what runs measured, and what sources stand for. What cannot be read is an `unknown` fact. */
-  grounds(question: Question, signal: AbortSignal): Promise<Grounds>;
+  grounds(question: Question, signal: AbortSignal): Promise<Omit<Grounds, 'samples'>>;
+  /** Every value that runs logged of a metric, by `sampleKey`. */
+  samples(of: readonly SampleOf[], signal: AbortSignal): Promise<Grounds['samples']>;
   /**
    * Sends one action. Resolves when the registry said it is done.
    * @throws WriteError otherwise

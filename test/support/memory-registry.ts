@@ -1,7 +1,13 @@
 /** A Model Registry in memory: what MLflow does with our reads and writes, and the ways in which it fails. */
 import { describeAction, simulate, isDone, type Action, type Register } from '../../src/domain/action.ts';
 import type { Evidence } from '../../src/domain/evidence.ts';
-import type { Grounds, Question, ResolvedSource } from '../../src/domain/grounds.ts';
+import {
+  sampleKey,
+  type Grounds,
+  type Question,
+  type ResolvedSource,
+  type SampleOf,
+} from '../../src/domain/grounds.ts';
 import type { Fact, Model, UnknownReason } from '../../src/domain/observed.ts';
 import { missingModel } from '../../src/domain/registration.ts';
 import type { Mark } from '../../src/domain/provenance.ts';
@@ -31,6 +37,8 @@ export class MemoryRegistry implements Registry {
   readonly marks: Mark[] = [];
   /** Metrics by run. */
   readonly runs = new Map<string, Readonly<Record<string, number>>>();
+  /** Every logged value, by `sampleKey`. */
+  readonly values = new Map<string, readonly number[]>();
   /** What there is to register, by the declared source. */
   readonly sources = new Map<string, ResolvedSource>();
   /** The highest number that a version ever had. */
@@ -96,7 +104,15 @@ export class MemoryRegistry implements Registry {
     return Promise.resolve(failed ? unavailable : (this.#stale.shift() ?? this.#fact(name)));
   }
 
-  grounds({ versions, sources }: Question): Promise<Grounds> {
+  samples(of: readonly SampleOf[]): Promise<Grounds['samples']> {
+    return Promise.resolve(
+      new Map(
+        of.map((one) => [sampleKey(one), { kind: 'known', value: this.values.get(sampleKey(one)) ?? [] }]),
+      ),
+    );
+  }
+
+  grounds({ versions, sources }: Question): Promise<Omit<Grounds, 'samples'>> {
     const factOf = <T>(value: T | undefined): Fact<T> =>
       value === undefined ? { kind: 'absent' } : { kind: 'known', value };
     const readingOf = <T>(value: T | undefined): Fact<T> => (this.down ? unavailable : factOf(value));

@@ -4,7 +4,13 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Evidence, EvidenceOf } from '../../domain/evidence.ts';
-import type { Grounds, Question, ResolvedSource } from '../../domain/grounds.ts';
+import {
+  sampleKey,
+  type Grounds,
+  type Question,
+  type ResolvedSource,
+  type SampleOf,
+} from '../../domain/grounds.ts';
 import type { Fact, Version } from '../../domain/observed.ts';
 import { unlessAborted } from './abort.ts';
 import { RegistryError } from './errors.ts';
@@ -36,6 +42,7 @@ export class GroundsReader {
   readonly #options: GroundsOptions;
   readonly #evidence = new Map<string, Known<Evidence>>();
   readonly #sources = new Map<string, Known<ResolvedSource>>();
+  readonly #samples = new Map<string, Known<readonly number[]>>();
   #wanted = new Map<string, Version>();
   #next: Promise<void> | undefined;
 
@@ -43,7 +50,7 @@ export class GroundsReader {
     this.#options = options;
   }
 
-  async read({ versions, sources }: Question, signal: AbortSignal): Promise<Grounds> {
+  async read({ versions, sources }: Question, signal: AbortSignal): Promise<Omit<Grounds, 'samples'>> {
     const [evidence, resolved] = await Promise.all([
       this.#readEvidence(versions, signal),
       Promise.all(sources.map(async (source) => [source, await this.#readSource(source, signal)] as const)),
@@ -89,6 +96,29 @@ export class GroundsReader {
     this.#evidence.set(key, { fact, at: performance.now() });
     const [oldest] = this.#evidence.keys();
     if (this.#evidence.size > MOST_KNOWN && oldest !== undefined) this.#evidence.delete(oldest);
+  }
+
+  async samples(of: readonly SampleOf[], signal: AbortSignal): Promise<Grounds['samples']> {
+    const distinct = new Map(of.map((one) => [sampleKey(one), one]));
+    const read = [...distinct].map(
+      async ([key, one]) => [key, await this.#readSample(key, one, signal)] as const,
+    );
+    return new Map(await Promise.all(read));
+  }
+
+  async #readSample(
+    key: string,
+    { runId, metric }: SampleOf,
+    signal: AbortSignal,
+  ): Promise<Fact<readonly number[]>> {
+    const known = this.#samples.get(key);
+    if (known !== undefined && this.#isFresh(known)) return known.fact;
+    const { calls, closing } = this.#options;
+    const reading = factOf(() => Array.fromAsync(calls.history(runId, metric, closing)));
+    const fact = await unlessAborted(reading, signal);
+    if (this.#samples.size > MOST_KNOWN) this.#samples.clear();
+    this.#samples.set(key, { fact, at: performance.now() });
+    return fact;
   }
 
   async #readSource(source: string, signal: AbortSignal): Promise<Fact<ResolvedSource>> {

@@ -4,7 +4,7 @@
  */
 import type { Action } from '../../domain/action.ts';
 import type { EvidenceOf, EvidenceReader, SignatureOf } from '../../domain/evidence.ts';
-import type { Grounds, Question } from '../../domain/grounds.ts';
+import type { Grounds, Question, SampleOf } from '../../domain/grounds.ts';
 import type { NewVersion } from '../../domain/copy.ts';
 import type { Fact, Model, Version } from '../../domain/observed.ts';
 import type { Mark } from '../../domain/provenance.ts';
@@ -159,8 +159,12 @@ export class MlflowRegistry implements Registry, EvidenceReader {
     return this.#batcher.read(model, signal);
   }
 
-  async grounds(question: Question, signal: AbortSignal): Promise<Grounds> {
+  grounds(question: Question, signal: AbortSignal): Promise<Omit<Grounds, 'samples'>> {
     return this.#grounds.read(question, signal);
+  }
+
+  samples(of: readonly SampleOf[], signal: AbortSignal): Promise<Grounds['samples']> {
+    return this.#grounds.samples(of, signal);
   }
 
   /** What a model is told by people to be; undefined when it is not there. @throws RegistryError */

@@ -5,6 +5,7 @@ import type { Call } from './transport.ts';
 import {
   readArtifacts,
   readExperimentPage,
+  readHistoryPage,
   readLoggedModel,
   readLoggedModelPage,
   readRun,
@@ -22,6 +23,9 @@ const LOGGED_MODELS = `${API}/logged-models`;
 const PAGE_TIMEOUT = 180_000;
 /** MLflow's own maximum is 50,000. */
 const EXPERIMENTS_A_PAGE = 10_000;
+const VALUES_A_PAGE = 10_000;
+/** A metric of so many steps is a curve of training, and no repeated measurement. */
+const MOST_VALUES = 100_000;
 
 type Read<T> = Parsed<T> & Pick<Call, 'path' | 'query' | 'body'> & { readonly timeout?: number };
 type Send = <T>(read: Read<T>, signal: AbortSignal) => Promise<T>;
@@ -73,6 +77,31 @@ export class TrackingCalls {
     const body = { experiment_ids: experiments, filter, max_results: ids.length };
     const [name, path] = ['search-logged-models', `${LOGGED_MODELS}/search`];
     return this.#pages({ name, path, read: readLoggedModelPage, body }, signal);
+  }
+
+  /** Every value of a metric of a run, in no order, up to `MOST_VALUES`. */
+  async *history(runId: string, metric: string, signal: AbortSignal): AsyncGenerator<number> {
+    const turn = (token: string | undefined): Promise<Page<number>> =>
+      this.#send(
+        {
+          name: 'get-metric-history',
+          path: `${API}/metrics/get-history`,
+          query: {
+            run_id: runId,
+            metric_key: metric,
+            max_results: String(VALUES_A_PAGE),
+            ...(token === undefined ? {} : { page_token: token }),
+          },
+          parse: (answer) => readHistoryPage(parseJson(answer)),
+        },
+        signal,
+      );
+    let count = 0;
+    for await (const page of pages(turn)) {
+      yield* page;
+      count += page.length;
+      if (count >= MOST_VALUES) return;
+    }
   }
 
   /** Paths of the files below a folder of a run's artifacts. */

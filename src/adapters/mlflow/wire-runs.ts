@@ -174,6 +174,16 @@ export function readLoggedModelPage(answer: unknown): Page<WireLoggedModel> {
   return { items: page.models ?? [], next: nextToken(page) };
 }
 
+const historyPage = ajv.compile<{ metrics?: WireMetric[]; next_page_token?: string }>({
+  type: 'object',
+  properties: { metrics, next_page_token: { type: 'string' } },
+} as unknown as JSONSchemaType<{ metrics?: WireMetric[]; next_page_token?: string }>);
+
+export function readHistoryPage(answer: unknown): Page<number> {
+  const page = checked(historyPage, answer);
+  return { items: (page.metrics ?? []).map(({ value }) => toNumber(value)), next: nextToken(page) };
+}
+
 export function readExperimentPage(answer: unknown): Page<string> {
   const page = checked(experimentPage, answer);
   return { items: (page.experiments ?? []).map((one) => one.experiment_id), next: nextToken(page) };

@@ -182,6 +182,10 @@ export const modelPromotionSchema = {
                         "default": 0,
                         "minimum": 0
                       },
+                      "minEffect": {
+                        "type": "number",
+                        "minimum": 0
+                      },
                       "holdFor": {
                         "type": "string",
                         "maxLength": 32,
@@ -338,6 +342,10 @@ export const modelPromotionSchema = {
                       "minImprovement": {
                         "type": "number",
                         "default": 0,
+                        "minimum": 0
+                      },
+                      "minEffect": {
+                        "type": "number",
                         "minimum": 0
                       },
                       "holdFor": {

@@ -49,6 +49,8 @@ export interface BestRule {
   readonly filter?: string;
   /** By how much a version has to be better than the one that holds the target to take its place. */
   readonly minImprovement: number;
+  /** By how much a version has to be better beyond chance. All logged values of the metric are then taken for repeated measurements, such as one a fold, and the difference of their means counts, less the margin of 95 % for all candidates together. Who has fewer than two values takes nobody's place. */
+  readonly minEffect?: number;
   /** How long the version that was put there stays at least, as a Go duration. */
   readonly holdFor?: string;
 }

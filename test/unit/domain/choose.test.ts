@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { VersionFrom } from '../../../src/api/generated/types.ts';
 import { chooseAll, type Choice } from '../../../src/domain/choose.ts';
+import { sampleKey } from '../../../src/domain/grounds.ts';
 import type { Evidence } from '../../../src/domain/evidence.ts';
 import type { Fact, Model } from '../../../src/domain/observed.ts';
 import {
@@ -21,6 +22,8 @@ interface World {
   readonly metrics?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Runs of which something else is known. */
   readonly others?: Readonly<Record<string, Fact<Evidence>>>;
+  /** Every logged value of acc, by run. */
+  readonly values?: Readonly<Record<string, readonly number[]>>;
   readonly since?: string;
   readonly pin?: { version: string; reason: string; until: string };
 }
@@ -36,7 +39,7 @@ const rising = {
 
 function choose(
   versionFrom: VersionFrom,
-  { model = four, metrics = rising, others = {}, since, pin }: World = {},
+  { model = four, metrics = rising, others = {}, values = {}, since, pin }: World = {},
 ): Choice {
   const promotion = aPromotion({ stages: { Production: { versionFrom, ...(pin && { pin }) } } });
   const measured = Object.entries(metrics).map(
@@ -49,9 +52,12 @@ function choose(
       return fact === undefined ? [] : [[version, fact] as const];
     }),
   );
+  const samples = new Map(
+    Object.entries(values).map(([runId, all]) => [sampleKey({ runId, metric: 'acc' }), known(all)]),
+  );
   const choices = chooseAll(promotion, {
     model,
-    grounds: { evidence, sources: new Map() },
+    grounds: { evidence, sources: new Map(), samples },
     records: since === undefined ? new Map() : records({ 'stage/Production': aRecord('3', { since }) }),
     now: NOW,
   });
@@ -116,6 +122,31 @@ describe('best', () => {
     expect([chosen(choice), choice.until]).toEqual(['3', NOW + 50 * MINUTE]);
     expect(choice.evidence.at(-1)).toMatch(/^3 stays until .* \(holdFor\)$/);
     expect(chosen(choose({ best: rule }, { since: new Date(NOW - 61 * MINUTE).toISOString() }))).toBe('4');
+  });
+
+  it.each<[string, Readonly<Record<string, readonly number[]>>, string, RegExp]>([
+    [
+      'takes the place with an effect beyond chance',
+      { 'run-3': [0.899, 0.9, 0.901], 'run-4': [0.949, 0.95, 0.951] },
+      '4',
+      /^4 is better than 3 by 0\.05 ± 0\.00\d+ \(95 % for 3 candidates; 3 and 3 values of acc\)$/,
+    ],
+    [
+      'stays where the difference may be chance',
+      { 'run-3': [0.8, 0.9, 1], 'run-4': [0.85, 0.95, 1.05] },
+      '3',
+      /^3 stays: 4 is better than 3 by 0\.05 ± 0\.\d+ .*, and at least 0\.01 is asked for$/,
+    ],
+    [
+      'stays where there is one value',
+      { 'run-3': [0.8, 0.9, 1], 'run-4': [0.95] },
+      '3',
+      /^3 stays: 4 and 3 have 1 and 3 values of acc, and two each are needed/,
+    ],
+    ['stays where the values are not known', {}, '3', /have 0 and 0 values/],
+  ])('with minEffect %s', (_what, values, expected, words) => {
+    const choice = choose({ best: { ...best, minEffect: 0.01 } }, { values });
+    expect([chosen(choice), choice.evidence.at(-1)]).toEqual([expected, expect.stringMatching(words)]);
   });
 
   it('shows what it had to choose from', () => {
