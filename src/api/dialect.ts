@@ -9,7 +9,7 @@ const readings: readonly { readonly pattern: RegExp; readonly as: (word: string)
   { pattern: /^[-+]?0b[01_]+$/, as: () => 'a binary number' },
   { pattern: /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/, as: () => 'a number to the base of 60' },
   {
-    pattern: /^[-+]?(?:0x)?[0-9.][0-9A-Fa-f_.]*_[0-9A-Fa-f_.]*(?:[eE][-+]?[0-9]+)?$/,
+    pattern: /^[-+]?(?:0x[0-9A-Fa-f_]*_[0-9A-Fa-f_]*|[0-9.][0-9_.]*_[0-9_.]*(?:[eE][-+]?[0-9]+)?)$/,
     as: (word) => word.replaceAll('_', ''),
   },
 ];

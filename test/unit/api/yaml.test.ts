@@ -27,6 +27,16 @@ nested:
 `);
   });
 
+  it.each(['.A_', '1_A', 'A_1', '_1', '0x_g'])('leaves %s plain, which everybody reads as a text', (word) => {
+    expect(otherReading(word)).toBeUndefined();
+    expect(toYaml([word])).toBe(`- ${word}\n`);
+  });
+
+  it.each(['1_0', '.5_', '0xA_F', '1_0.5e3'])('quotes %s, which is a number to some', (word) => {
+    expect(otherReading(word)).toBe(word.replaceAll('_', ''));
+    expect(toYaml([word])).toBe(`- "${word}"\n`);
+  });
+
   it('never folds a line and never writes an alias', () => {
     const shared = { text: 'word '.repeat(50).trim() };
     expect(toYaml([shared, shared])).toBe(`- text: ${shared.text}\n`.repeat(2));
