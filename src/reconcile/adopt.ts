@@ -3,7 +3,7 @@ import { timestamp } from '../api/timestamp.ts';
 import { planAdoption, shows, type Adoption } from '../domain/adopt.ts';
 import { digestText } from '../domain/digest.ts';
 import type { Fact, Model } from '../domain/observed.ts';
-import type { Obstacle, Plan } from '../domain/plan.ts';
+import type { Obstacle } from '../domain/plan.ts';
 import type { Mark } from '../domain/provenance.ts';
 import { sha256 } from './digest.ts';
 import { LAG, planLive, type PassInput, type PassOptions, type PlannedPass } from './pass.ts';
@@ -22,30 +22,17 @@ export interface AdoptionAttempt {
 
 /** What would be marked, from a plan and the reading that it was made from. */
 export function adoptionOf(input: PassInput, { plan, observed }: PlannedPass, now: number): Adoption {
-  if (observed.kind !== 'known' && plan.kind !== 'Suspended')
-    return { kind: 'Refused', obstacle: obstacleOf(plan), differences: [] };
-  const model = observed.kind === 'known' ? observed.value : NOTHING;
+  if (observed.kind !== 'known')
+    return plan.kind === 'Blocked'
+      ? { kind: 'Refused', obstacle: plan.obstacle, differences: [] }
+      : { kind: 'Suspended' };
   const { promotion, owner } = input;
-  return planAdoption(plan, model, {
+  return planAdoption(plan, observed.value, {
     owner,
     revision: promotion.revision,
-    digest: sha256(digestText(promotion, [], model, undefined)),
+    digest: sha256(digestText(promotion, [], observed.value, undefined)),
     at: timestamp(now),
   });
-}
-
-const NOTHING: Model = {
-  name: '',
-  lastUpdatedTimestamp: 0,
-  tags: new Map(),
-  aliases: new Map(),
-  versions: new Map(),
-};
-
-function obstacleOf(plan: Plan): Obstacle {
-  return plan.kind === 'Blocked'
-    ? plan.obstacle
-    : { reason: 'ModelNotFound', message: 'the model could not be read' };
 }
 
 /** Marks what is as declared; the caller has shown what that would be. */
