@@ -8,6 +8,7 @@ import { sleep } from '../../../src/runtime/time.ts';
 import { aPromotion } from '../../support/builders.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { startMlflowOnPostgres } from '../../support/mlflow-server.ts';
+import { tracking } from '../../support/tracking.ts';
 import { findPostgres } from '../../support/postgres.ts';
 import { openRegistry, soon, sweptRegistry, write } from './world.ts';
 
@@ -149,5 +150,33 @@ describe.each(DATABASES.filter(({ there }) => there))('on $database', (on) => {
     const written = registry.write(name, write.describe('4', 'x'.repeat(5_001)), soon());
     if (on.database === 'SQLite') await expect(written).resolves.toBeUndefined();
     else await expect(written).rejects.toMatchObject({ name: 'WriteError', reason: 'RegistryRefused' });
+  });
+
+  it('runs and logged models are found by their ids, and NaN stays NaN', async () => {
+    const make = tracking(mlflow);
+    const [experiment, other] = [await make.createExperiment(), await make.createExperiment()];
+    const runs = [await make.createRun({ experiment }), await make.createRun({ experiment: other })];
+    const models = [
+      await make.logModel(experiment, runs[0] ?? ''),
+      await make.logModel(other, runs[1] ?? ''),
+    ];
+    await make.logMetrics(runs[0] ?? '', { loss: [0.5, 'NaN'] }, models[0]);
+    await make.logMetrics(runs[1] ?? '', { loss: [0.5, 0] }, models[1]);
+    const name = uniqueModel();
+    await mlflow.createModel(name);
+    for (const id of models)
+      await mlflow.call('POST', 'model-versions/create', { name, source: `models:/${id}`, model_id: id });
+
+    const { registry, during } = openRegistry(url, []);
+    const fact = await registry.read(name, soon());
+    const versions = fact.kind === 'known' ? [...fact.value.versions.values()] : [];
+    let losses: unknown[] = [];
+    const calls = await during(async () => {
+      const evidence = await registry.evidence(versions, soon());
+      losses = [...evidence.values()].map((one) => one.kind === 'known' && one.value.metrics.get('loss'));
+    });
+    expect(losses).toEqual([Number.NaN, 0]);
+    expect(calls.toSorted()).toEqual(['search-experiments ok', 'search-logged-models ok', 'search-runs ok']);
+    expect([...(await registry.matching([`${name.slice(0, -1)}*`], soon())).keys()]).toEqual([name]);
   });
 });
