@@ -72,6 +72,32 @@ describe('A version that is the best', () => {
   });
 });
 
+describe('With an effect asked for', () => {
+  async function aFoldedVersion(model: string, folds: readonly number[]): Promise<void> {
+    const run_id = await aRun();
+    for (const [step, value] of folds.entries())
+      await mlflow.call('POST', 'runs/log-metric', { run_id, key: 'f1', value, step, timestamp: step });
+    await mlflow.createVersion(model, { run_id });
+  }
+
+  it('a version takes the stage by more than chance, and by nothing less', async () => {
+    const model = uniqueModel('effect');
+    await mlflow.createModel(model);
+    await aFoldedVersion(model, [0.8, 0.82, 0.81, 0.79]);
+    await mlflow.transition(model, '1', 'Production');
+    await aFoldedVersion(model, [0.7, 0.95, 0.76, 0.9]);
+    const best = { metric: 'f1', goal: 'maximize', minEffect: 0.01 };
+    const chance = await run('plan', { model, ...production({ best }) });
+    expect(chance.output).toMatch(
+      /1 stays: 2 is better than 1 by 0\.0225 ± 0\.\d+ \(95 % for 1 candidate; 4 and 4 values of f1\)/,
+    );
+    await aFoldedVersion(model, [0.9, 0.91, 0.92, 0.91]);
+    const real = await run('apply', { model, ...production({ best }) });
+    expect([real.code, (await mlflow.state(model)).stages]).toEqual([0, { 1: 'Archived', 3: 'Production' }]);
+    expect(real.output).toMatch(/3 is better than 1 by 0\.105 ± 0\.0\d+ \(95 % for 2 candidates;/);
+  });
+});
+
 describe('What is registered from a run', () => {
   it('is registered once, from the logged model, and promoted', async () => {
     const [model, runId] = [uniqueModel('register'), await aRun()];
