@@ -309,6 +309,12 @@ export const OPTIONS = {
     help: 'what goes into the models and comes out, from the file MLmodel of each: a request for each version',
   },
   differences: { type: 'switch', help: 'only what differs' },
+  margin: {
+    type: 'list',
+    value: 'METRIC',
+    form: { pattern: /^[^=<>]+$/, words: 'the name of a metric' },
+    help: 'what the difference of this metric is worth, by all values that each run logged of it, one a fold or a seed',
+  },
   force: { type: 'switch', help: 'overwrite files that say something else' },
   'exit-code': { type: 'switch', help: 'exit with 4 when changes are pending, or when two sides differ' },
   yes: { type: 'switch', short: 'y', help: 'go ahead without asking' },

@@ -2,6 +2,7 @@
 import type { Chosen, Role } from '../domain/chosen.ts';
 import { SECTIONS, type Cell, type Comparison, type Row, type Section } from '../domain/comparison.ts';
 import type { Goal } from '../domain/direction.ts';
+import type { Effect } from '../domain/effects.ts';
 import { showNumber, timeOf, withoutUser } from './search-report.ts';
 
 export interface CompareReport {
@@ -10,7 +11,22 @@ export interface CompareReport {
   readonly sections: Readonly<Record<Section, Readonly<Record<string, RowReport>>>>;
   /** Metrics of which it is not known which values are the better ones. */
   readonly undirected: readonly string[];
+  /** What the differences that were asked for are worth. */
+  readonly effects: readonly EffectReport[];
   readonly unknown: readonly { readonly version: string; readonly message: string }[];
+}
+
+export interface EffectReport {
+  readonly metric: string;
+  readonly version: string;
+  readonly against: string;
+  /** How many values each logged. */
+  readonly values: readonly [number, number];
+  readonly candidates: number;
+  /** Of the means; left out with its margin where there are too few values. */
+  readonly difference?: number;
+  /** At 95 %, for all candidates together. */
+  readonly margin?: number;
 }
 
 export interface RowReport {
@@ -22,7 +38,11 @@ export interface RowReport {
   readonly better?: readonly string[];
 }
 
-export function reportComparison(comparison: Comparison, onlyDifferences: boolean): CompareReport {
+export function reportComparison(
+  comparison: Comparison,
+  effects: readonly Effect[],
+  onlyDifferences: boolean,
+): CompareReport {
   const { model, versions, unread } = comparison;
   const rows = comparison.rows.filter(({ differs }) => differs || !onlyDifferences);
   const ofSection = (section: Section): Readonly<Record<string, RowReport>> =>
@@ -38,6 +58,7 @@ export function reportComparison(comparison: Comparison, onlyDifferences: boolea
     undirected: rows.flatMap(({ section, goal, name }) =>
       section === 'metrics' && goal === undefined ? [name] : [],
     ),
+    effects: effects.map(({ worth, ...effect }) => ({ ...effect, ...worth })),
     unknown: [...unread].map(([version, { message }]) => ({ version, message })),
   };
 }

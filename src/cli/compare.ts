@@ -4,6 +4,7 @@ import { ConfigError, type Config, type Environment, type OptionName } from '../
 import { chooseVersions, parseVersionName, type VersionName } from '../domain/chosen.ts';
 import { compareVersions, type Comparison } from '../domain/comparison.ts';
 import type { Goal } from '../domain/direction.ts';
+import { effectsOf, samplesOf, type Effect } from '../domain/effects.ts';
 import { isPrompt, type Model } from '../domain/observed.ts';
 import { reportComparison } from './compare-report.ts';
 import { EXIT, type ExitCode } from './exit.ts';
@@ -14,6 +15,7 @@ import { print, progress, tell } from './terminal.ts';
 export const COMPARE_OPTIONS = [
   'goal',
   'differences',
+  'margin',
   'signature',
   'output',
   ...READER_OPTIONS,
@@ -33,10 +35,10 @@ export async function compare(
   const comparison = await read(
     reader,
     name,
-    { wanted, goals: goalsOf(config.goal), signature: config.signature },
+    { wanted, goals: goalsOf(config.goal), signature: config.signature, margins: config.margin },
     signal,
   ).finally(finished);
-  const report = reader.scrubber.clean(reportComparison(comparison, config.differences));
+  const report = reader.scrubber.clean(reportComparison(comparison, comparison.effects, config.differences));
   print(renderComparison(report, config.output));
   const [only, ...others] = report.versions;
   if (only !== undefined && others.length === 0)
@@ -46,19 +48,23 @@ export async function compare(
   return failed ? EXIT.failed : EXIT.done;
 }
 
+type Compared = Comparison & { readonly effects: readonly Effect[] };
+
 interface Wish {
   readonly wanted: readonly VersionName[];
   /** Whether the files of the models are read for it. */
   readonly signature: boolean;
   readonly goals: ReadonlyMap<string, Goal>;
+  /** Metrics of which every logged value is read. */
+  readonly margins: readonly string[];
 }
 
 async function read(
   reader: RegistryReader,
   name: string,
-  { wanted, goals, signature }: Wish,
+  { wanted, goals, signature, margins }: Wish,
   signal: AbortSignal,
-): Promise<Comparison> {
+): Promise<Compared> {
   const model = await readModel(reader, name, signal);
   const chosen = chooseVersions(model, wanted);
   if (typeof chosen === 'string') throw new Error(chosen);
@@ -66,7 +72,11 @@ async function read(
   const evidence = await reader.evidence(versions, signal);
   // Last: where files cannot be fetched the server fails, and we would leave it alone for a while.
   const signatures = signature ? await reader.signatures(model.name, versions, signal) : undefined;
-  return compareVersions(model, chosen, { evidence, ...(signatures && { signatures }) }, goals);
+  const samples = margins.length === 0 ? new Map() : await reader.samples(samplesOf(chosen, margins), signal);
+  return {
+    ...compareVersions(model, chosen, { evidence, ...(signatures && { signatures }) }, goals),
+    effects: effectsOf(chosen, margins, samples),
+  };
 }
 
 /** @throws Error for people */

@@ -3,6 +3,7 @@ import type { RegistryDirectory } from '../adapters/mlflow/directory.ts';
 import type { Models } from '../adapters/mlflow/whole.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
 import type { EvidenceOf, EvidenceReader, SignatureOf } from '../domain/evidence.ts';
+import type { Grounds, SampleOf } from '../domain/grounds.ts';
 import type { Fact, Model, Version } from '../domain/observed.ts';
 import { Scrubber } from '../runtime/secrets.ts';
 import { openRegistries } from './assembly.ts';
@@ -15,6 +16,8 @@ export interface RegistryReader extends EvidenceReader, AsyncDisposable {
   /** The models whose names match, all without a pattern. @throws RegistryError */
   matching(patterns: readonly string[], signal: AbortSignal): Promise<Models>;
   model(name: string, signal: AbortSignal): Promise<Fact<Model>>;
+  /** Every value that runs logged of a metric, by `sampleKey`. */
+  samples(of: readonly SampleOf[], signal: AbortSignal): Promise<Grounds['samples']>;
   signatures(model: string, versions: readonly Version[], signal: AbortSignal): Promise<SignatureOf>;
 }
 
@@ -42,6 +45,7 @@ export function openReader(
     scrubber,
     matching: (patterns, signal) => own.registry.matching(patterns, signal),
     model: (name, signal) => own.registry.read(name, signal),
+    samples: (of, signal) => source.registry.samples(of, signal),
     signatures: (model, versions, signal) => own.registry.signatures(model, versions, signal),
     evidence: (versions: readonly Version[], signal): Promise<EvidenceOf> =>
       source.registry.evidence(versions, signal),

@@ -3,7 +3,7 @@ import { clip } from '../../api/quote.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { SECTIONS } from '../../domain/comparison.ts';
 import type { CompareReport, RowReport } from '../compare-report.ts';
-import type { Format } from './plan.ts';
+import { plural, type Format } from './plan.ts';
 import { brief, shown } from './search.ts';
 import { markdownTable, markdownText, table } from './table.ts';
 
@@ -70,12 +70,33 @@ function precise(value: number, others: readonly number[]): string {
   return alike ? String(value) : brief(value);
 }
 
-function legend({ sections, undirected, unknown }: CompareReport): string[] {
+function effectText({
+  metric,
+  version,
+  against,
+  values: [ours, theirs],
+  candidates,
+  difference,
+  margin,
+}: CompareReport['effects'][number]): string {
+  const pair = `${shown(metric)}: ${version} against ${against}`;
+  if (difference === undefined || margin === undefined)
+    return `${pair}: ${ours} and ${theirs} values, and two each are needed to tell a difference from chance`;
+  const verdict = Math.abs(difference) > margin ? 'more than chance' : 'may be chance';
+  return `${pair}: ${signed(difference)} ± ${brief(margin)}, ${verdict} (95 % for ${plural(candidates, 'candidate')}; ${ours} and ${theirs} values)`;
+}
+
+function signed(value: number): string {
+  return value < 0 ? `-${brief(-value)}` : `+${brief(value)}`;
+}
+
+function legend({ sections, undirected, unknown, effects }: CompareReport): string[] {
   const metrics = Object.entries(sections.metrics);
   const marked = metrics.some(([, { better = [] }]) => better.length > 0);
   const open = undirected.filter((name) => sections.metrics[name]?.differs === true).map(shown);
   return [
     ...(marked ? ['* the better value'] : []),
+    ...effects.map(effectText),
     ...(open.length > 0
       ? [
           `Which values are better is not known of ${open.join(', ')}: say it with --goal METRIC=min or METRIC=max.`,

@@ -94,6 +94,13 @@ describe('With an effect asked for', () => {
     await aFoldedVersion(model, [0.9, 0.91, 0.92, 0.91]);
     const real = await run('apply', { model, ...production({ best }) });
     expect([real.code, (await mlflow.state(model)).stages]).toEqual([0, { 1: 'Archived', 3: 'Production' }]);
+    const { stdout } = await modelpromotion([
+      ...['compare', model, '3', '2', '1', '--margin', 'f1', '--registry-uri', sharedMlflow()],
+    ]);
+    expect(stdout).toMatch(
+      /^f1: 2 against 3: -0\.0825 ± 0\.\d+, may be chance \(95 % for 2 candidates; 4 and 4 values\)$/m,
+    );
+    expect(stdout).toMatch(/^f1: 1 against 3: -0\.105 ± 0\.0\d+, more than chance/m);
     expect(real.output).toMatch(/3 is better than 1 by 0\.105 ± 0\.0\d+ \(95 % for 2 candidates;/);
   });
 });
