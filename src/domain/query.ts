@@ -33,7 +33,8 @@ export interface Query {
   readonly unmanaged: boolean;
 }
 
-const BOUND = /^\s*([^<>=!]*[^<>=!\s])\s*(>=|<=|>|<)\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*$/;
+const BOUND =
+  /^\s*([^<>=!\s](?:[^<>=!]*[^<>=!\s])?)\s*(>=|<=|>|<)\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*$/;
 
 /** What a bound looks like, in words. */
 export const BOUND_FORM = {

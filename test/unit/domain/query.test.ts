@@ -53,10 +53,11 @@ describe('a bound', () => {
     expect(BOUND_FORM.pattern.test(text)).toBe(false);
   });
 
-  it('is refused in little time, whatever the text', () => {
+  it.each([' a', ' ', 'a ', '1', '.'])('is refused in little time, however often it says %j', (part) => {
     const before = performance.now();
-    expect(BOUND_FORM.pattern.test(`${' a'.repeat(50_000)}>`)).toBe(false);
-    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(BOUND_FORM.pattern.test(`${part.repeat(50_000)}>`)).toBe(false);
+    expect(BOUND_FORM.pattern.test(`a>${part.repeat(50_000)}x`)).toBe(false);
+    expect(performance.now() - before).toBeLessThan(2_000);
   });
 });
 
