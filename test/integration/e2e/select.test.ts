@@ -95,7 +95,15 @@ describe('With an effect asked for', () => {
     const real = await run('apply', { model, ...production({ best }) });
     expect([real.code, (await mlflow.state(model)).stages]).toEqual([0, { 1: 'Archived', 3: 'Production' }]);
     const { stdout } = await modelpromotion([
-      ...['compare', model, '3', '2', '1', '--margin', 'f1', '--registry-uri', sharedMlflow()],
+      'compare',
+      model,
+      '3',
+      '2',
+      '1',
+      '--margin',
+      'f1',
+      '--registry-uri',
+      sharedMlflow(),
     ]);
     expect(stdout).toMatch(
       /^f1: 2 against 3: -0\.0825 ± 0\.\d+, may be chance \(95 % for 2 candidates; 4 and 4 values\)$/m,
