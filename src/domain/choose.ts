@@ -40,6 +40,7 @@ interface Setting {
   readonly records: Records;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  readonly mayRegister: boolean;
 }
 
 export function chooseAll(promotion: Promotion, setting: Setting): Choices {
@@ -86,7 +87,7 @@ function ofRun(runId: string, model: Model): Candidate {
 }
 
 /** What a person deleted is not registered again. */
-function ofSource(source: string, { model, grounds }: Setting): Candidate {
+function ofSource(source: string, { model, grounds, mayRegister }: Setting): Candidate {
   const resolved = grounds.sources.get(source);
   const [version] = newest(
     [...model.versions.values()].filter(
@@ -94,6 +95,10 @@ function ofSource(source: string, { model, grounds }: Setting): Candidate {
     ),
   );
   if (version !== undefined) return usable(version);
+  if (!mayRegister) {
+    const message = `no version is registered from ${source}, and the registry does not allow this namespace to register any (its spec.access)`;
+    return { kind: 'unusable', reason: 'NotAllowed', message };
+  }
   const tag = registeredTag(source);
   const before = model.tags.get(tag);
   if (before !== undefined) {

@@ -49,11 +49,12 @@ export const NO_GROUNDS: Grounds = {
   samples: new Map(),
 };
 
-export function questionOf({ targets }: Promotion, model: Model): Question {
+/** @param mayRegister whether more may be asked of sources than what versions say by themselves */
+export function questionOf({ targets }: Promotion, model: Model, mayRegister: boolean): Question {
   const wants = targets.map(({ want }) => want);
   return {
     versions: [...new Set(wants.flatMap((want) => measuredBy(want, model)))],
-    sources: [...new Set(wants.flatMap((want) => sourcesFor(want, model)))],
+    sources: mayRegister ? [...new Set(wants.flatMap((want) => sourcesFor(want, model)))] : [],
   };
 }
 

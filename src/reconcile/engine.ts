@@ -327,6 +327,7 @@ export class Engine {
         promotion,
         memory: this.#memoryOf(promotion),
         registry: resolved.registry,
+        mayRegister: resolved.mayRegister,
         owner: this.#ownerOf(promotion),
         claimants: () => this.#claimantsOf(resolved.address, promotion.model),
         elsewhere: () =>

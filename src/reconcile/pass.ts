@@ -26,6 +26,8 @@ export interface PassInput {
   /** What we remember of the promotion; a one-shot command remembers nothing but what the registry's tags say. */
   readonly memory: Memory;
   readonly registry: Registry;
+  /** Whether versions may be registered there. */
+  readonly mayRegister: boolean;
   readonly owner: string;
   /** Who has a say on the model now, in the order of age. */
   readonly claimants: () => readonly Claimant[];
@@ -82,13 +84,13 @@ export async function planLive(input: PassInput, now: number, signal: AbortSigna
 
 /** What the rules of the promotion go by. */
 async function groundsFor(
-  { promotion, registry }: PassInput,
+  { promotion, registry, mayRegister }: PassInput,
   observed: Fact<Model>,
   signal: AbortSignal,
 ): Promise<Grounds> {
   if (observed.kind === 'unknown') return NO_GROUNDS;
   const model = modelIn(observed, promotion);
-  const question = questionOf(promotion, model);
+  const question = questionOf(promotion, model, mayRegister);
   if (question.versions.length + question.sources.length === 0) return NO_GROUNDS;
   const grounds = { ...NO_GROUNDS, ...(await registry.grounds(question, signal)) };
   const wanted = samplesFor(promotion, grounds, model);
@@ -242,12 +244,13 @@ function unmarks({ promotion, owner, claimants }: PassInput, model: Model): Mark
 }
 
 function planOn(observed: Fact<Model>, grounds: Grounds, input: PassInput, now: number): Plan {
-  const { promotion, memory, owner, claimants, elsewhere } = input;
+  const { promotion, memory, owner, claimants, elsewhere, mayRegister } = input;
   const model = observed.kind === 'unknown' ? undefined : modelIn(observed, promotion);
   const records = model === undefined ? new Map() : memory.records(model);
   return planPromotion(promotion, observed, {
     records,
-    choices: model === undefined ? new Map() : chooseAll(promotion, { model, grounds, records, now }),
+    choices:
+      model === undefined ? new Map() : chooseAll(promotion, { model, grounds, records, now, mayRegister }),
     owner,
     claimedVersions: model === undefined ? new Map() : claimedVersions(promotion.key, claimants(), model),
     elsewhere: elsewhere(),

@@ -103,8 +103,14 @@ export interface RegistryReference {
 }
 
 export type ResolvedRegistry =
-  /** `address` tells servers apart: two registries with one address share their models. */
-  | { readonly kind: 'found'; readonly registry: Registry; readonly address: string }
+  | {
+      readonly kind: 'found';
+      readonly registry: Registry;
+      /** Tells servers apart: two registries with one address share their models. */
+      readonly address: string;
+      /** Whether versions may be registered there for the one who asks. */
+      readonly mayRegister: boolean;
+    }
   | {
       readonly kind: 'refused';
       readonly reason: 'RegistryNotFound' | 'NotAllowed';

@@ -210,6 +210,6 @@ function refuseAsMlflowDoes({ versions }: Model, action: Action): void {
 export function only(registry: Registry): Registries {
   return {
     update: () => Promise.resolve(),
-    resolve: () => ({ kind: 'found', registry, address: 'memory' }),
+    resolve: () => ({ kind: 'found', registry, address: 'memory', mayRegister: true }),
   };
 }

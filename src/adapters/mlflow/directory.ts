@@ -122,10 +122,9 @@ export class RegistryDirectory implements Registries {
     if (refusal !== undefined && reference.namespace === entry?.document.metadata.namespace)
       return { kind: 'refused', reason: 'NotAllowed', message: refusal };
     if (refusal !== undefined) return refuse(reference, 'NotAllowed');
-    if (entry !== undefined && !isAllowed(entry.document, reference, this.#options.labelsOf)) {
-      return refuse(reference, 'NotAllowed');
-    }
-    return { kind: 'found', registry: listed.registry, address: listed.address };
+    const rights = rightsOf(entry?.document, reference, this.#options.labelsOf);
+    if (rights === undefined) return refuse(reference, 'NotAllowed');
+    return { kind: 'found', registry: listed.registry, address: listed.address, ...rights };
   }
 
   async close(): Promise<void> {
@@ -319,20 +318,26 @@ function refuseBroken({ registry }: RegistryReference): ResolvedRegistry {
   return { kind: 'refused', reason: 'RegistryNotFound', message, broken: true };
 }
 
-/** A registry is open to its own namespace; to others as its `access` says (as in Gateway API). */
-function isAllowed(
-  { metadata, spec }: ModelRegistry,
+/**
+ * A registry is open to its own namespace; to others as its `access` says (as in Gateway API). The operator's own is open
+ * to all. Undefined where it is not.
+ */
+function rightsOf(
+  document: ModelRegistry | undefined,
   { namespace, model }: RegistryReference,
   labelsOf: DirectoryOptions['labelsOf'],
-): boolean {
-  if (namespace === metadata.namespace) return true;
+): { readonly mayRegister: boolean } | undefined {
+  if (document === undefined || namespace === document.metadata.namespace) return { mayRegister: true };
   const labels = labelsOf(namespace);
-  return spec.access.some(
+  const granted = document.spec.access.filter(
     ({ namespaces, models }) =>
       labels !== undefined &&
       Object.entries(namespaces.matchLabels).every(([key, value]) => labels[key] === value) &&
       (models === undefined || models.some((pattern) => matches(pattern, model))),
   );
+  return granted.length === 0
+    ? undefined
+    : { mayRegister: granted.some(({ register }) => register === true) };
 }
 
 /** What tells one registry's models from another's: two names for one server are one registry. */

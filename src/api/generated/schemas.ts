@@ -932,6 +932,9 @@ export const modelRegistrySchema = {
                   "minLength": 1,
                   "maxLength": 256
                 }
+              },
+              "register": {
+                "type": "boolean"
               }
             },
             "additionalProperties": false

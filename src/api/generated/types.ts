@@ -287,6 +287,8 @@ export interface AccessRule {
   };
   /** Model names they may manage; `*` stands for any characters. Absent, every model. */
   readonly models?: readonly string[];
+  /** Whether they may register versions from sources, and make these models. Any run that the credential of this registry can read can then be a version of theirs, and its metrics be seen. */
+  readonly register?: boolean;
 }
 
 export interface ModelRegistrySpec {

@@ -53,6 +53,7 @@ function promote(model: string, registry: Registry): Promise<Finding> {
     owner: 'default/ml/churn',
     claimants: () => [],
     elsewhere: () => new Set<string>(),
+    mayRegister: true,
     stands: () => true,
   };
   const options = {

@@ -60,6 +60,7 @@ function choose(
     grounds: { evidence, sources: new Map(), samples },
     records: since === undefined ? new Map() : records({ 'stage/Production': aRecord('3', { since }) }),
     now: NOW,
+    mayRegister: true,
   });
   const choice = choices.get('stage/Production');
   if (choice === undefined) throw new Error('there is no choice');

@@ -144,10 +144,23 @@ describe('access to a registry', () => {
     expect(JSON.stringify(refused)).not.toContain('secret-place');
   });
 
+  it('lets another namespace register versions only where it says so; its own may', async () => {
+    const rule = { namespaces: { matchLabels: { team: 'a' } }, register: false };
+    const { directory, update } = directoryOf([declare('ml/mlflow', { access: [rule] })], {
+      labels: { 'team-a': { team: 'a' } },
+    });
+    await update();
+    expect(directory.resolve(ask('ml/mlflow', 'team-a'))).toMatchObject({ mayRegister: false });
+    expect(directory.resolve(ask('ml/mlflow'))).toMatchObject({ mayRegister: true });
+    await update([declare('ml/mlflow', { access: [rule, { ...rule, register: true }] })]);
+    expect(directory.resolve(ask('ml/mlflow', 'team-a'))).toMatchObject({ mayRegister: true });
+  });
+
   it('changes without a new connection', async () => {
     const { directory, update } = directoryOf([declare('ml/mlflow', { access })], { labels });
     await update();
-    const before = directory.resolve(ask('ml/mlflow', 'team-a'));
+    const before = directory.resolve(ask('ml/mlflow'));
+    expect(directory.resolve(ask('ml/mlflow', 'team-a')).kind).toBe('found');
     await update([declare('ml/mlflow')]);
     expect(directory.resolve(ask('ml/mlflow', 'team-a')).kind).toBe('refused');
     expect(directory.resolve(ask('ml/mlflow'))).toEqual(before);

@@ -35,6 +35,7 @@ function inputOf(registry: Registry, promotion: PromotionSpec = spec): PassInput
     owner: `main/${one.key}`,
     claimants: () => [],
     elsewhere: () => new Set(),
+    mayRegister: true,
     stands: () => true,
   };
 }

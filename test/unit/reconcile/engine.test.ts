@@ -1022,7 +1022,12 @@ describe('one server under two names', () => {
     others: Readonly<Record<string, MemoryRegistry>> = {},
   ): Registries => ({
     update: () => Promise.resolve(),
-    resolve: ({ registry: address }) => ({ kind: 'found', registry: others[address] ?? registry, address }),
+    resolve: ({ registry: address }) => ({
+      kind: 'found',
+      registry: others[address] ?? registry,
+      address,
+      mayRegister: true,
+    }),
   });
   const on = (name: string, spec: PromotionSpec): PromotionSpec => ({ registryRef: { name }, ...spec });
   const model = aModel({ versions: { 1: 'None', 2: 'None' } });
@@ -1100,7 +1105,7 @@ describe('a registry', () => {
       update: () => Promise.resolve(void (open = !open)),
       resolve: () =>
         open
-          ? { kind: 'found', registry: memory, address: 'memory' }
+          ? { kind: 'found', registry: memory, address: 'memory', mayRegister: true }
           : { kind: 'refused', reason: 'NotAllowed', message: 'not for you' },
     };
     const home = start(memory, { registries });

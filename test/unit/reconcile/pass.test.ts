@@ -58,6 +58,7 @@ function pass(registry: MemoryRegistry, { options }: Told = told(), memory: Memo
     owner,
     claimants: () => [],
     elsewhere: () => new Set<string>(),
+    mayRegister: true,
     stands: () => true,
   };
   return reconcile(input, options, signal ?? new AbortController().signal);

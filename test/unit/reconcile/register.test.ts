@@ -1,7 +1,7 @@
 /** Versions that are registered because a promotion asks for what is at a source. */
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../../../src/reconcile/engine.ts';
-import { SILENT } from '../../../src/reconcile/ports.ts';
+import { SILENT, type Registries } from '../../../src/reconcile/ports.ts';
 import { aListing, aManifest, aModel, NOW, type PromotionSpec } from '../../support/builders.ts';
 import { Killed, MemoryRegistry, only } from '../../support/memory-registry.ts';
 
@@ -20,12 +20,14 @@ const wanted: PromotionSpec = {
   register: { description: 'From the night', tags: { team: 'churn' } },
 };
 
-function start(registry: MemoryRegistry): Engine {
+const ANY = { registry: 'ml/default', namespace: 'ml', model: 'churn' };
+
+function start(registry: MemoryRegistry, registries: Registries = only(registry)): Engine {
   return new Engine({
     installation: 'main',
     allowEmpty: true,
     uidOf: (key) => `uid-of-${key}`,
-    registries: only(registry),
+    registries,
     observer: SILENT,
     wake: () => undefined,
     onStatus: () => undefined,
@@ -109,6 +111,18 @@ describe('a version that is not there yet', () => {
       /^VersionNotFound: version 4, which was registered from runs:\/run-9\/model, was deleted; .* tag modelpromotion.dev\/registered\//,
     );
     expect([...registry.get().versions.keys()]).toEqual(['3']);
+  });
+
+  it('is not registered, nor its source asked for, where the registry does not allow it', async () => {
+    const registry = aRegistry(three);
+    const shut = {
+      ...only(registry),
+      resolve: () => ({ ...only(registry).resolve(ANY), mayRegister: false }),
+    };
+    expect(await declare(start(registry, shut as Registries), wanted)).toMatch(
+      /^NotAllowed: no version is registered from .*spec\.access/,
+    );
+    expect(registry.written).toEqual([]);
   });
 
   it('is said to have no source where there is none, and the incumbent stays', async () => {
