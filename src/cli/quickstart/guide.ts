@@ -44,7 +44,10 @@ export class Guide {
 
   /** Puts a file of examples/quickstart/ into the repository. */
   async addFile(file: string, change: (text: string) => string = (text) => text): Promise<void> {
-    const text = change(await readFile(join(QUICKSTART_FILES, file), 'utf8'));
+    await this.writeFile(file, change(await readFile(join(QUICKSTART_FILES, file), 'utf8')));
+  }
+
+  async writeFile(file: string, text: string): Promise<void> {
     await this.#playground.clone.write(file, text);
     this.#screen.command(`cat ${file}`);
     this.#screen.output(text);

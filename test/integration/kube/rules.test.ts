@@ -12,6 +12,8 @@ const production = { name: 'Production', version: '4' };
 const secret = (name: string) => ({ secretRef: { name } });
 const following = (name: string, versionFrom: object) => ({ name, versionFrom });
 const tagged = (key: string) => ({ stages: [{ ...production, tags: { [key]: 'why' } }] });
+const best = { metric: 'f1', goal: 'maximize' };
+const pin = { version: '3', reason: 'INC-7', until: '2026-12-31T00:00:00Z' };
 
 /** What is refused, and with which message. */
 const PROMOTIONS: readonly (readonly [spec: object, message: string])[] = [
@@ -29,6 +31,19 @@ const PROMOTIONS: readonly (readonly [spec: object, message: string])[] = [
   [{ stages: [{ name: 'Staging' }] }, ONE_OF_TWO],
   [{ aliases: [{ name: 'champion' }] }, ONE_OF_TWO],
   [{ stages: [production], interval: '500ms' }, DURATION],
+  [{ stages: [following('Production', { best: { ...best, holdFor: '577h' } })] }, DURATION],
+  [
+    { stages: [following('Production', { best: { ...best, min: 2, max: 1 } })] },
+    'min is above max, so that no version would be considered',
+  ],
+  [
+    { aliases: [{ name: 'champion', version: '4', pin }] },
+    'a pin stands beside versionFrom; without a rule, version says it all',
+  ],
+  [
+    { stages: [production], register: { createModel: { tags: { 'modelpromotion.dev/x': '' } } } },
+    'tag keys under "modelpromotion.dev/" and "mlflow.prompt." are reserved',
+  ],
   [{}, 'a promotion declares at least one stage or alias'],
   [{ stages: [production, { name: 'Staging', version: '4' }] }, 'one version cannot hold two stages'],
   [
