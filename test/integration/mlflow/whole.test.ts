@@ -17,7 +17,7 @@ function aCopy(model: string, more: Partial<NewVersion> = {}): NewVersion {
 }
 
 describe('a registry', () => {
-  it('is read whole with two searches, whatever is managed', async () => {
+  it('is read whole with searches, whatever is managed', async () => {
     const model = uniqueModel('whole');
     await mlflow.seed(model, 2);
     await mlflow.transition(model, '2', 'Production');
@@ -28,7 +28,8 @@ describe('a registry', () => {
     const calls = await during(async () => {
       found = plain((await registry.matching([], soon())).get(model));
     });
-    expect(new Set(calls)).toEqual(new Set(['search-models ok', 'search-versions ok']));
+    // What others change meanwhile is read again, by its name.
+    expect(calls).toEqual(expect.arrayContaining(['search-models ok', 'search-versions ok']));
     expect(found).toMatchObject({
       name: model,
       aliases: { champion: '1' },
