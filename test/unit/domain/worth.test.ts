@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { studentQuantile } from '../../../src/domain/student.ts';
 import { worthOf } from '../../../src/domain/worth.ts';
 
-/** From the tables of R: qt(p, df). */
+/** As printed in tables; the one of two degrees has a closed form, the last is from another implementation. */
 it.each([
   [0.975, 1, 12.7062],
   [0.975, 4, 2.776445],
