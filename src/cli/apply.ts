@@ -1,4 +1,5 @@
 /** `modelpromotion apply`: shows the plan, asks, carries it out, and says what it did. */
+import { plural } from '../api/plural.ts';
 import type { Config, Environment, OptionName } from '../config.ts';
 import { toYaml } from '../api/yaml.ts';
 import { LOG_OPTIONS, REGISTRY_OPTIONS } from './assembly.ts';
@@ -7,7 +8,7 @@ import { ask } from './ask.ts';
 import { carryOut, isPending } from './carry-out.ts';
 import { worst, type ExitCode } from './exit.ts';
 import { planPaths } from './oneshot.ts';
-import { plural, renderPlan } from './render/plan.ts';
+import { renderPlan } from './render/plan.ts';
 import { markdownTable } from './render/table.ts';
 import { exitCodeOf, exitCodeOfObstacle, reportPlan, type PlanReport } from './report.ts';
 import { paint, print, progress } from './terminal.ts';

@@ -30,7 +30,7 @@ export async function compare(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const wanted = parseNames(names);
-  await using reader = openReader(config, env, true);
+  await using reader = openReader(config, env, true, signal);
   const finished = progress('Reading the registry…');
   const comparison = await read(
     reader,

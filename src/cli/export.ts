@@ -1,4 +1,5 @@
 /** `modelpromotion export`: the registry as it is, as manifests that plan to nothing. */
+import { plural } from '../api/plural.ts';
 import { clip } from '../api/quote.ts';
 import { limits, toYaml } from '../api/yaml.ts';
 import type { Config, Environment, OptionName } from '../config.ts';
@@ -7,7 +8,6 @@ import { exportRegistry, type Export, type Exported } from '../domain/export.ts'
 import { EXIT, worst, type ExitCode } from './exit.ts';
 import { FilesInTheWay, writeFiles } from './files.ts';
 import { ONE_REGISTRY_OPTIONS, openOneRegistry } from './one-registry.ts';
-import { plural } from './render/plan.ts';
 import { print, progress, tell } from './terminal.ts';
 
 export const EXPORT_OPTIONS = [

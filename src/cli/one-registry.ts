@@ -36,8 +36,8 @@ export function openOwnRegistry(
   config: RegistryConfig,
   env: Environment,
   signal: AbortSignal,
+  scrubber = new Scrubber(),
 ): OneRegistry | undefined {
-  const scrubber = new Scrubber();
   const directory = openRegistries({
     config: {
       'secrets-dir': undefined,

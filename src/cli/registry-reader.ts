@@ -1,12 +1,11 @@
 /** The one registry that a question is put to, and the server that knows the runs of its versions. */
-import type { RegistryDirectory } from '../adapters/mlflow/directory.ts';
 import type { Models } from '../adapters/mlflow/whole.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
 import type { EvidenceOf, EvidenceReader, SignatureOf } from '../domain/evidence.ts';
 import type { Grounds, SampleOf } from '../domain/grounds.ts';
 import type { Fact, Model, Version } from '../domain/observed.ts';
 import { Scrubber } from '../runtime/secrets.ts';
-import { openRegistries } from './assembly.ts';
+import { openOwnRegistry, type OneRegistry } from './one-registry.ts';
 
 export const READER_OPTIONS = ['registry-uri'] as const satisfies readonly OptionName[];
 
@@ -30,17 +29,17 @@ export function openReader(
   config: Config<(typeof READER_OPTIONS)[number]>,
   env: Environment,
   runs: boolean,
+  signal: AbortSignal,
 ): RegistryReader {
   const scrubber = new Scrubber();
-  const directory = open(config['registry-uri'], env, scrubber);
-  const { own } = directory;
+  const access: Access = { env, scrubber, signal };
+  const own = open(config['registry-uri'], access);
   if (own === undefined)
     throw new ConfigError([
       '--registry-uri: no registry is given; say where it is, or set MLFLOW_TRACKING_URI',
     ]);
-  const tracking = runs ? openTracking(env, scrubber) : undefined;
-  const apart = tracking?.own !== undefined && tracking.own.address !== own.address;
-  const source = apart ? tracking.own : own;
+  const tracking = runs ? openTracking(access) : undefined;
+  const source = tracking === undefined || tracking.address === own.address ? own : tracking;
   return {
     scrubber,
     matching: (patterns, signal) => own.registry.matching(patterns, signal),
@@ -50,36 +49,31 @@ export function openReader(
     evidence: (versions: readonly Version[], signal): Promise<EvidenceOf> =>
       source.registry.evidence(versions, signal),
     async [Symbol.asyncDispose]() {
-      await Promise.all([directory.close(), tracking?.close()]);
+      await Promise.all([own[Symbol.asyncDispose](), tracking?.[Symbol.asyncDispose]()]);
     },
   };
 }
 
-function openTracking(env: Environment, scrubber: Scrubber): RegistryDirectory | undefined {
-  const uri = env['MLFLOW_TRACKING_URI'] ?? '';
+interface Access {
+  readonly env: Environment;
+  readonly scrubber: Scrubber;
+  readonly signal: AbortSignal;
+}
+
+function open(uri: string | undefined, { env, signal, scrubber }: Access): OneRegistry | undefined {
+  return openOwnRegistry({ 'registry-uri': uri, installation: 'default' }, env, signal, scrubber);
+}
+
+/** Undefined where no variable says so. */
+function openTracking(access: Access): OneRegistry | undefined {
+  const uri = access.env['MLFLOW_TRACKING_URI'] ?? '';
   if (uri === '') return undefined;
   try {
-    return open(uri, env, scrubber);
+    return open(uri, access);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(
       error.mistakes.map((mistake) => mistake.replace('--registry-uri:', 'MLFLOW_TRACKING_URI, for runs:')),
     );
   }
-}
-
-function open(uri: string | undefined, env: Environment, scrubber: Scrubber): RegistryDirectory {
-  return openRegistries({
-    config: {
-      'registry-uri': uri,
-      'secrets-dir': undefined,
-      'namespace-labels': undefined,
-      'registry-allow': undefined,
-      installation: 'default',
-    },
-    env,
-    scrubber,
-    observer: { requested: () => undefined },
-    managed: () => new Set(),
-  });
 }

@@ -36,7 +36,7 @@ export async function search(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const query = queryOf(patterns, config, Date.now());
-  await using reader = openReader(config, env, query.bounds.length > 0);
+  await using reader = openReader(config, env, query.bounds.length > 0, signal);
   const finished = progress('Reading the registry…');
   const result = await ask(reader, patterns, query, signal).finally(finished);
   const report = reader.scrubber.clean(reportSearch(result));

@@ -1,9 +1,9 @@
 /** `modelpromotion validate`: are these manifests well formed? No registry is asked. */
+import { plural } from '../api/plural.ts';
 import { toYaml } from '../api/yaml.ts';
 import type { Config, OptionName } from '../config.ts';
 import { readPaths } from '../sources/folder.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { plural } from './render/plan.ts';
 import { problemLines } from './render/problems.ts';
 import { markdownTable } from './render/table.ts';
 import { nothingFound, paint, print, tell } from './terminal.ts';

@@ -7,18 +7,12 @@
  * - Where the rule asks for an effect, the difference of all logged values has to be beyond chance.
  * - A pin comes before its rule until it runs out.
  */
+import { plural } from '../api/plural.ts';
 import { describeTarget, isRule, type Best, type Promotion, type Target, type TargetId } from './desired.ts';
-import {
-  isRegisteredFrom,
-  readyVersions,
-  sampleKey,
-  type Grounds,
-  type ResolvedSource,
-  type SampleOf,
-} from './grounds.ts';
+import { isRegisteredFrom, valuesIn, type Grounds, type ResolvedSource, type SampleOf } from './grounds.ts';
 import type { Evidence } from './evidence.ts';
-import { passes } from './filter.ts';
-import type { Fact, Model, Version } from './observed.ts';
+import { passing } from './filter.ts';
+import { byNumber, type Fact, type Model, type Version } from './observed.ts';
 import type { Records } from './record.ts';
 import { registeredTag } from './registration.ts';
 import { currentHolder, selectCandidate, usable, type Candidate } from './select.ts';
@@ -80,7 +74,7 @@ function choose(target: Target, setting: Setting): Choice | undefined {
 }
 
 function ofRun(runId: string, model: Model): Candidate {
-  const [version] = newest([...model.versions.values()].filter((one) => one.runId === runId));
+  const [version] = [...model.versions.values()].filter((one) => one.runId === runId).sort(byNumber);
   return version === undefined
     ? { kind: 'none', message: `no version is registered from run ${runId}` }
     : usable(version);
@@ -89,11 +83,11 @@ function ofRun(runId: string, model: Model): Candidate {
 /** What a person deleted is not registered again. */
 function ofSource(source: string, { model, grounds, mayRegister }: Setting): Candidate {
   const resolved = grounds.sources.get(source);
-  const [version] = newest(
-    [...model.versions.values()].filter(
+  const [version] = [...model.versions.values()]
+    .filter(
       (one) => isRegisteredFrom(one, source) || (resolved?.kind === 'known' && isOf(resolved.value, one)),
-    ),
-  );
+    )
+    .sort(byNumber);
   if (version !== undefined) return usable(version);
   if (!mayRegister) {
     const message = `no version is registered from ${source}, and the registry does not allow this namespace to register any (its spec.access)`;
@@ -116,9 +110,9 @@ function isOf({ names, modelId }: ResolvedSource, { source }: Version): boolean 
 }
 
 function latest(filter: Best['filter'], model: Model): Choice {
-  const versions = newest(readyVersions(model).filter((version) => passes(filter, version, model.name)));
+  const versions = passing(filter, model);
   const [version] = versions;
-  const evidence = [`${counted(versions.length, 'version')} of ${model.versions.size} considered`];
+  const evidence = [`${plural(versions.length, 'version')} of ${model.versions.size} considered`];
   return version === undefined
     ? { candidate: { kind: 'none', message: nonePasses(filter) }, evidence }
     : { candidate: { kind: 'found', version }, evidence };
@@ -136,38 +130,34 @@ interface Measured {
 
 const SHOWN = 10;
 
-/** What the rule considers, the best first. */
-interface Ranking {
-  readonly ranked: readonly Measured[];
-  readonly counts: string;
-}
-
-function rank(rule: Best, { model, grounds }: Pick<Setting, 'model' | 'grounds'>): Ranking {
-  const passing = passingOf(rule, model);
-  const measured = passing.flatMap((version): Measured[] => {
+function rank(rule: Best, versions: readonly Version[], grounds: Grounds): Ranking {
+  const measured = versions.flatMap((version): Measured[] => {
     const value = valueOf(version, rule.metric, grounds);
     return value === undefined || Number.isNaN(value) ? [] : [{ version, value }];
   });
   const considered = measured.filter(({ value }) => value >= rule.min && value <= rule.max);
-  return {
-    ranked: considered.toSorted((a, b) => compare(a, b, rule.goal)),
-    counts: countsOf({ rule, model, passing, measured, considered }),
-  };
+  return { measured: measured.length, ranked: considered.toSorted((a, b) => compare(a, b, rule.goal)) };
 }
 
-function passingOf({ filter }: Best, model: Model): Version[] {
-  return readyVersions(model).filter((version) => passes(filter, version, model.name));
+interface Ranking {
+  /** How many have a value. */
+  readonly measured: number;
+  /** What the rule considers, the best first. */
+  readonly ranked: readonly Measured[];
 }
 
 function best(rule: Best, id: TargetId, setting: Setting): Choice {
   const { model, grounds } = setting;
-  const passing = passingOf(rule, model);
-  const unread = passing.map(({ version }) => grounds.evidence.get(version)).find(isUnread);
+  const versions = passing(rule.filter, model);
+  const unread = versions.map(({ version }) => grounds.evidence.get(version)).find(isUnread);
   if (unread !== undefined) return { candidate: { ...unread, kind: 'unusable' }, evidence: [] };
-  const { ranked, counts } = rank(rule, setting);
+  const ranking = rank(rule, versions, grounds);
+  const { ranked } = ranking;
+  const counts = countsOf(rule, model.versions.size, versions.length, ranking);
   const [first] = ranked;
   if (first === undefined) {
-    const message = passing.length === 0 ? nonePasses(rule.filter) : `no version has a usable ${rule.metric}`;
+    const message =
+      versions.length === 0 ? nonePasses(rule.filter) : `no version has a usable ${rule.metric}`;
     return { candidate: { kind: 'none', message }, evidence: [counts] };
   }
   const standing = standingOf(id, ranked, setting);
@@ -187,9 +177,9 @@ function best(rule: Best, id: TargetId, setting: Setting): Choice {
 export function samplesFor({ targets }: Promotion, grounds: Grounds, model: Model): SampleOf[] {
   return targets.flatMap(({ want, id }) => {
     if (want.kind !== 'best' || want.minEffect === undefined) return [];
-    const { ranked } = rank(want, { model, grounds });
+    const { ranked } = rank(want, passing(want.filter, model), grounds);
     const [first] = ranked;
-    const holder = ranked.find(({ version }) => version === currentHolder(id, model));
+    const holder = holderIn(ranked, id, model);
     if (first === undefined || holder === undefined || holder === first) return [];
     return [first, holder].map(({ version: { runId } }) => ({ runId, metric: want.metric }));
   });
@@ -207,9 +197,7 @@ function valueOf({ version }: Version, metric: string, { evidence }: Grounds): n
 
 function compare(a: Measured, b: Measured, goal: Best['goal']): number {
   const better = goal === 'maximize' ? b.value - a.value : a.value - b.value;
-  return better === 0 || Number.isNaN(better)
-    ? Number(b.version.version) - Number(a.version.version)
-    : better;
+  return better === 0 || Number.isNaN(better) ? byNumber(a.version, b.version) : better;
 }
 
 interface Standing {
@@ -218,16 +206,20 @@ interface Standing {
   readonly since: number | undefined;
 }
 
+function holderIn(ranked: readonly Measured[], id: TargetId, model: Model): Measured | undefined {
+  const holder = currentHolder(id, model);
+  return ranked.find(({ version }) => version === holder);
+}
+
 /** Who holds the target, if the rule considers it. */
 function standingOf(
   id: TargetId,
   ranked: readonly Measured[],
   { model, records }: Setting,
 ): Standing | undefined {
-  const holder = currentHolder(id, model);
-  const measured = ranked.find(({ version }) => version === holder);
+  const measured = holderIn(ranked, id, model);
   const record = records.get(id);
-  const since = record?.version === holder?.version ? record?.since : undefined;
+  const since = record?.version === measured?.version.version ? record?.since : undefined;
   return measured && { measured, since: since === undefined ? undefined : Date.parse(since) };
 }
 
@@ -273,10 +265,9 @@ function effectOf(
   { grounds, tried }: Contest,
 ): { readonly tooSmall: boolean; readonly words?: string } {
   if (minEffect === undefined) return { tooSmall: false };
-  const [ours, theirs] = [first, holder].map(({ version: { runId } }) => {
-    const fact = grounds.samples.get(sampleKey({ runId, metric }));
-    return fact?.kind === 'known' ? fact.value.filter((value) => Number.isFinite(value)) : [];
-  }) as [number[], number[]];
+  const valuesOf = ({ version: { runId } }: Measured): number[] =>
+    valuesIn(grounds.samples, { runId, metric });
+  const [ours, theirs] = [valuesOf(first), valuesOf(holder)];
   const names = `${first.version.version} and ${holder.version.version}`;
   const counts = `${ours.length} and ${theirs.length} values of ${metric}`;
   const worth = worthOf(ours, theirs, tried);
@@ -286,7 +277,7 @@ function effectOf(
       words: `${names} have ${counts}, and two each are needed to tell a difference from chance`,
     };
   const effect = gainOf(worth.difference, 0, goal);
-  const words = `${first.version.version} is better than ${holder.version.version} by ${round(effect)} ± ${round(worth.margin)} (95 % for ${counted(tried, 'candidate')}; ${counts})`;
+  const words = `${first.version.version} is better than ${holder.version.version} by ${round(effect)} ± ${round(worth.margin)} (95 % for ${plural(tried, 'candidate')}; ${counts})`;
   const tooSmall = effect - worth.margin < minEffect;
   return { tooSmall, words: tooSmall ? `${words}, and at least ${minEffect} is asked for` : words };
 }
@@ -295,32 +286,16 @@ function round(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-interface Counts {
-  readonly rule: Best;
-  readonly model: Model;
-  readonly passing: readonly Version[];
-  readonly measured: readonly Measured[];
-  readonly considered: readonly Measured[];
-}
-
-function countsOf({ rule, model, passing, measured, considered }: Counts): string {
+function countsOf(rule: Best, all: number, passed: number, { measured, ranked }: Ranking): string {
   const left = [
-    reasonFor(model.versions.size - passing.length, 'not READY or not past the filter'),
-    reasonFor(passing.length - measured.length, `without a value of ${rule.metric}`),
-    reasonFor(measured.length - considered.length, 'out of bounds'),
+    reasonFor(all - passed, 'not READY or not past the filter'),
+    reasonFor(passed - measured, `without a value of ${rule.metric}`),
+    reasonFor(measured - ranked.length, 'out of bounds'),
   ].filter((words) => words !== undefined);
-  const all = `${considered.length} of ${counted(model.versions.size, 'version')} considered`;
-  return left.length === 0 ? all : `${all}; ${left.join(', ')}`;
+  const considered = `${ranked.length} of ${plural(all, 'version')} considered`;
+  return left.length === 0 ? considered : `${considered}; ${left.join(', ')}`;
 }
 
 function reasonFor(count: number, what: string): string | undefined {
   return count === 0 ? undefined : `${count} ${what}`;
-}
-
-function newest(versions: readonly Version[]): Version[] {
-  return versions.toSorted((a, b) => Number(b.version) - Number(a.version));
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -1,7 +1,6 @@
 /** Which versions of a model a comparison is about. */
 import { quote } from '../api/quote.ts';
-import { holders, type Model, type Stage, type Version } from './observed.ts';
-import { byNumber } from './query.ts';
+import { holders, readyVersions, type Model, type Stage, type Version } from './observed.ts';
 import { existing } from './select.ts';
 
 export type Role = 'incumbent' | 'candidate';
@@ -41,7 +40,7 @@ export function chooseVersions(model: Model, names: readonly VersionName[]): rea
     if (!named.includes(version)) named.push(version);
   }
   const incumbent = incumbentOf(model);
-  const candidate = newestReady(model);
+  const [candidate] = readyVersions(model);
   const versions = named.length > 1 ? named : besideIncumbent(incumbent, named[0] ?? candidate);
   if (names.length === 0 && incumbent === undefined)
     return `no version of ${model.name} is in Production and none is champion: name those to compare (${existing(model)})`;
@@ -59,10 +58,6 @@ function roleOf(version: Version, incumbent?: Version, candidate?: Version): Rol
 
 function incumbentOf(model: Model): Version | undefined {
   return holders(model, 'Production')[0] ?? find(model, { kind: 'alias', alias: 'champion' });
-}
-
-function newestReady(model: Model): Version | undefined {
-  return [...model.versions.values()].filter(({ status }) => status === 'READY').sort(byNumber)[0];
 }
 
 function find(model: Model, name: VersionName): Version | undefined {

@@ -1,7 +1,7 @@
 /** A version of one registry as a version of another: which one, from where, and what tells later that it was copied. */
 import { clip, quote } from '../api/quote.ts';
 import { canonicalJson } from './digest.ts';
-import { isPrompt, type Model, type Version } from './observed.ts';
+import { isPrompt, isReady, readyVersions, type Model, type Version } from './observed.ts';
 import { currentHolder } from './select.ts';
 
 /** Where a version was copied from, for people and for comparing registries. */
@@ -45,7 +45,7 @@ export function selectReferenced({ at }: VersionReference, model: Model): Select
   if (isPrompt(model)) return { refusal: `${quote(model.name)} is a prompt, not a model` };
   const version = find(at, model);
   if (version === undefined) return { refusal: `${quote(model.name)} has no ${inWords(at)}` };
-  return version.status === 'READY'
+  return isReady(version)
     ? { version }
     : { refusal: `version ${version.version} is not ready: its status is ${version.status}` };
 }
@@ -59,9 +59,7 @@ function find(at: VersionReference['at'], model: Model): Version | undefined {
     case 'stage':
       return currentHolder(`stage/${at.stage}`, model);
     case 'newest':
-      return [...model.versions.values()]
-        .filter(({ status }) => status === 'READY')
-        .toSorted((a, b) => Number(b.version) - Number(a.version))[0];
+      return readyVersions(model)[0];
     default:
       return at satisfies never;
   }

@@ -1,6 +1,6 @@
 /** What the differences between the versions of a comparison are worth, by every value that their runs logged. */
 import type { Chosen } from './chosen.ts';
-import { sampleKey, type Grounds, type SampleOf } from './grounds.ts';
+import { valuesIn, type Grounds, type SampleOf } from './grounds.ts';
 import { worthOf, type Worth } from './worth.ts';
 
 /** One version against the incumbent, or against the first where there is none. */
@@ -30,10 +30,8 @@ export function effectsOf(
   const base = versions.find(({ role }) => role === 'incumbent') ?? versions[0];
   const others = versions.filter((one) => one !== base);
   if (base === undefined) return [];
-  const valuesOf = ({ version: { runId } }: Chosen, metric: string): number[] => {
-    const fact = samples.get(sampleKey({ runId, metric }));
-    return fact?.kind === 'known' ? fact.value.filter(Number.isFinite) : [];
-  };
+  const valuesOf = ({ version: { runId } }: Chosen, metric: string): number[] =>
+    valuesIn(samples, { runId, metric });
   return metrics.flatMap((metric) =>
     others.map((other): Effect => {
       const [ours, theirs] = [valuesOf(other, metric), valuesOf(base, metric)];

@@ -8,7 +8,15 @@ import { checkRules } from '../api/rules.ts';
 import { apiVersion, validate } from '../api/validate.ts';
 import { describeTarget, type TargetId } from './desired.ts';
 import { objectNames } from './object-names.ts';
-import { holders, isPrompt, type DeclarableStage, type Fact, type Model, type Version } from './observed.ts';
+import {
+  holders,
+  isPrompt,
+  isReady,
+  type DeclarableStage,
+  type Fact,
+  type Model,
+  type Version,
+} from './observed.ts';
 import { foreignOwner, ownerTag } from './provenance.ts';
 
 /** Of one promotion, by the contract; a model with more gets several. */
@@ -178,10 +186,6 @@ function aliasOf(alias: string, number: string, model: Model): Finding<ExportedA
   const target = { name: alias, version: number };
   const [refusal] = findingsIn({ stages: [], aliases: [target] });
   return refusal === undefined ? { target } : { leftOut: `@${alias}: ${refusal}` };
-}
-
-function isReady({ status }: Version): boolean {
-  return status === 'READY';
 }
 
 function notReady(target: string, { version, status }: Version): string {

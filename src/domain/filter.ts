@@ -1,6 +1,11 @@
 /** Which versions a filter lets through, as MLflow itself would say. */
 import type { Condition, Filter } from '../api/filter.ts';
-import type { Version } from './observed.ts';
+import { readyVersions, type Model, type Version } from './observed.ts';
+
+/** The READY versions that pass, highest number first. */
+export function passing(filter: Filter, model: Model): Version[] {
+  return readyVersions(model).filter((version) => passes(filter, version, model.name));
+}
 
 /** @param model name of the registered model */
 export function passes(filter: Filter, version: Version, model: string): boolean {

@@ -1,5 +1,5 @@
 /** What a rule has to go by beside the model itself: what versions measured, and what a source stands for. */
-import { passes } from './filter.ts';
+import { passing } from './filter.ts';
 import type { Promotion, Want } from './desired.ts';
 import type { Evidence } from './evidence.ts';
 import type { Fact, Model, Version } from './observed.ts';
@@ -37,6 +37,12 @@ export function sampleKey({ runId, metric }: SampleOf): string {
   return `${runId} ${metric}`;
 }
 
+/** Numbers that can be reckoned with; none where they are not known. */
+export function valuesIn(samples: Grounds['samples'], of: SampleOf): number[] {
+  const fact = samples.get(sampleKey(of));
+  return fact?.kind === 'known' ? fact.value.filter(Number.isFinite) : [];
+}
+
 /** What has to be read before the rules of a promotion can select. */
 export interface Question {
   readonly versions: readonly Version[];
@@ -59,8 +65,7 @@ export function questionOf({ targets }: Promotion, model: Model, mayRegister: bo
 }
 
 function measuredBy(want: Want, model: Model): Version[] {
-  if (want.kind !== 'best') return [];
-  return readyVersions(model).filter((version) => passes(want.filter, version, model.name));
+  return want.kind === 'best' ? passing(want.filter, model) : [];
 }
 
 /** What a version says by itself need not be asked for. */
@@ -75,9 +80,4 @@ export const REGISTERED_FROM = 'modelpromotion.dev/registered-from';
 
 export function isRegisteredFrom({ source, tags }: Version, declared: string): boolean {
   return source === declared || tags.get(REGISTERED_FROM) === declared;
-}
-
-/** MLflow itself would promote what is not READY (docs/mlflow.md). */
-export function readyVersions({ versions }: Model): Version[] {
-  return [...versions.values()].filter(({ status }) => status === 'READY');
 }

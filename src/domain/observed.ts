@@ -61,7 +61,20 @@ export function isPrompt(model: Model): boolean {
 
 /** The versions that hold a stage, highest number first. */
 export function holders(model: Model, stage: Stage): Version[] {
-  return [...model.versions.values()]
-    .filter((version) => version.stage === stage)
-    .sort((a, b) => Number(b.version) - Number(a.version));
+  return [...model.versions.values()].filter((version) => version.stage === stage).sort(byNumber);
+}
+
+/** MLflow itself would promote what is not READY (docs/mlflow.md). */
+export function isReady({ status }: Pick<Version, 'status'>): boolean {
+  return status === 'READY';
+}
+
+/** Highest number first. */
+export function readyVersions({ versions }: Pick<Model, 'versions'>): Version[] {
+  return [...versions.values()].filter(isReady).sort(byNumber);
+}
+
+/** The newest first. */
+export function byNumber(a: Pick<Version, 'version'>, b: Pick<Version, 'version'>): number {
+  return Number(b.version) - Number(a.version);
 }

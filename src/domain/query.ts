@@ -119,11 +119,6 @@ export function byText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** The newest first. */
-export function byNumber(a: Pick<Version, 'version'>, b: Pick<Version, 'version'>): number {
-  return Number(b.version) - Number(a.version);
-}
-
 function hasTag(tags: ReadonlyMap<string, string>, { key, value }: TagWish): boolean {
   return tags.has(key) && (value === undefined || tags.get(key) === value);
 }

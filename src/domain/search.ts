@@ -1,15 +1,7 @@
 /** From what the registry holds to what was looked for: in the order of names, of each the newest version first. */
 import type { Evidence, EvidenceOf } from './evidence.ts';
-import type { Fact, Model, UnknownReason, Version } from './observed.ts';
-import {
-  aliasesOf,
-  byNumber,
-  byText,
-  isAskedFor,
-  isModelAskedFor,
-  keepsBounds,
-  type Query,
-} from './query.ts';
+import { byNumber, type Fact, type Model, type UnknownReason, type Version } from './observed.ts';
+import { aliasesOf, byText, isAskedFor, isModelAskedFor, keepsBounds, type Query } from './query.ts';
 
 export interface SearchResult {
   readonly items: readonly Found[];

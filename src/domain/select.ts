@@ -3,7 +3,7 @@ import { clip } from '../api/quote.ts';
 import type { Reason } from '../api/reasons.ts';
 import { describeTarget, type TargetId, type Want } from './desired.ts';
 import type { ResolvedSource } from './grounds.ts';
-import { holders, type DeclarableStage, type Model, type Version } from './observed.ts';
+import { holders, isReady, type DeclarableStage, type Model, type Version } from './observed.ts';
 
 export type Candidate =
   | { readonly kind: 'found'; readonly version: Version }
@@ -48,7 +48,7 @@ const LONGEST_DETAIL = 200;
 
 /** MLflow itself would promote a version that is still being registered, or that failed (docs/mlflow.md). */
 export function usable(version: Version): Candidate {
-  if (version.status === 'READY') return { kind: 'found', version };
+  if (isReady(version)) return { kind: 'found', version };
   const detail = version.statusMessage === '' ? '' : `: ${clip(version.statusMessage, LONGEST_DETAIL)}`;
   return version.status.startsWith('PENDING')
     ? {

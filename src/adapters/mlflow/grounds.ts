@@ -22,12 +22,6 @@ import type { WireLoggedModel } from './wire-runs.ts';
 const WINDOW = 5;
 const MOST_KNOWN = 20_000;
 
-interface Known<T> {
-  readonly fact: Fact<T>;
-  /** By `performance.now()`. */
-  readonly at: number;
-}
-
 export interface GroundsOptions {
   readonly calls: TrackingCalls;
   /** @throws nothing but the signal's reason */
@@ -40,14 +34,17 @@ export interface GroundsOptions {
 
 export class GroundsReader {
   readonly #options: GroundsOptions;
-  readonly #evidence = new Map<string, Known<Evidence>>();
-  readonly #sources = new Map<string, Known<ResolvedSource>>();
-  readonly #samples = new Map<string, Known<readonly number[]>>();
+  readonly #evidence: Recent<Evidence>;
+  readonly #sources: Recent<ResolvedSource>;
+  readonly #samples: Recent<readonly number[]>;
   #wanted = new Map<string, Version>();
   #next: Promise<void> | undefined;
 
   constructor(options: GroundsOptions) {
     this.#options = options;
+    this.#evidence = new Recent(options.fresh);
+    this.#sources = new Recent(options.fresh);
+    this.#samples = new Recent(options.fresh);
   }
 
   async read({ versions, sources }: Question, signal: AbortSignal): Promise<Omit<Grounds, 'samples'>> {
@@ -62,17 +59,12 @@ export class GroundsReader {
     versions: readonly Version[],
     signal: AbortSignal,
   ): Promise<Map<string, Fact<Evidence>>> {
-    const stale = versions.filter((version) => !this.#isFresh(this.#evidence.get(keyOf(version))));
+    const stale = versions.filter((version) => this.#evidence.fresh(keyOf(version)) === undefined);
     for (const version of stale) this.#wanted.set(keyOf(version), version);
     if (stale.length > 0) await unlessAborted(this.#readSoon(), signal);
     return new Map(
-      versions.map((version) => [version.version, this.#evidence.get(keyOf(version))?.fact ?? UNREAD]),
+      versions.map((version) => [version.version, this.#evidence.last(keyOf(version)) ?? UNREAD]),
     );
-  }
-
-  #isFresh(known: Known<unknown> | undefined): boolean {
-    if (known === undefined || performance.now() - known.at >= this.#options.fresh) return false;
-    return known.fact.kind !== 'unknown' || known.fact.reason !== 'RegistryUnavailable';
   }
 
   #readSoon(): Promise<void> {
@@ -88,14 +80,7 @@ export class GroundsReader {
   async #readTogether(versions: readonly Version[]): Promise<void> {
     const { evidence, closing } = this.#options;
     const facts = await evidence(versions, closing);
-    for (const [version, fact] of facts) this.#learn(keyOf(version), fact);
-  }
-
-  #learn(key: string, fact: Fact<Evidence>): void {
-    this.#evidence.delete(key);
-    this.#evidence.set(key, { fact, at: performance.now() });
-    const [oldest] = this.#evidence.keys();
-    if (this.#evidence.size > MOST_KNOWN && oldest !== undefined) this.#evidence.delete(oldest);
+    for (const [version, fact] of facts) this.#evidence.learn(keyOf(version), fact);
   }
 
   async samples(of: readonly SampleOf[], signal: AbortSignal): Promise<Grounds['samples']> {
@@ -111,24 +96,23 @@ export class GroundsReader {
     { runId, metric }: SampleOf,
     signal: AbortSignal,
   ): Promise<Fact<readonly number[]>> {
-    const known = this.#samples.get(key);
-    if (known !== undefined && this.#isFresh(known)) return known.fact;
+    const known = this.#samples.fresh(key);
+    if (known !== undefined) return known;
     const { calls, closing } = this.#options;
     const reading = factOf(() => Array.fromAsync(calls.history(runId, metric, closing)));
     const fact = await unlessAborted(reading, signal);
-    if (this.#samples.size > MOST_KNOWN) this.#samples.clear();
-    this.#samples.set(key, { fact, at: performance.now() });
+    this.#samples.learn(key, fact);
     return fact;
   }
 
   async #readSource(source: string, signal: AbortSignal): Promise<Fact<ResolvedSource>> {
-    const known = this.#sources.get(source);
-    if (known !== undefined && this.#isFresh(known)) return known.fact;
+    const known = this.#sources.fresh(source);
+    if (known !== undefined) return known;
     const fact = await unlessAborted(
       factOf(() => this.#resolve(source)),
       signal,
     );
-    if (fact.kind === 'known') this.#sources.set(source, { fact, at: performance.now() });
+    if (fact.kind === 'known') this.#sources.learn(source, fact);
     return fact;
   }
 
@@ -187,6 +171,36 @@ async function factOf<T>(read: () => Promise<T>): Promise<Fact<T>> {
   } catch (error) {
     if (error instanceof RegistryError && error.notFound) return { kind: 'absent' };
     return unknownFrom(error);
+  }
+}
+
+/** What was read lately, by its key. What just could not be read is read again at once. */
+class Recent<T> {
+  readonly #fresh: number;
+  readonly #known = new Map<string, { readonly fact: Fact<T>; readonly at: number }>();
+
+  /** @param fresh for how many milliseconds a reading serves */
+  constructor(fresh: number) {
+    this.#fresh = fresh;
+  }
+
+  fresh(key: string): Fact<T> | undefined {
+    const known = this.#known.get(key);
+    if (known === undefined || performance.now() - known.at >= this.#fresh) return undefined;
+    const { fact } = known;
+    return fact.kind === 'unknown' && fact.reason === 'RegistryUnavailable' ? undefined : fact;
+  }
+
+  /** However old. */
+  last(key: string): Fact<T> | undefined {
+    return this.#known.get(key)?.fact;
+  }
+
+  learn(key: string, fact: Fact<T>): void {
+    this.#known.delete(key);
+    this.#known.set(key, { fact, at: performance.now() });
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MOST_KNOWN && oldest !== undefined) this.#known.delete(oldest);
   }
 }
 

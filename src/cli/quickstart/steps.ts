@@ -8,6 +8,9 @@ const CANARY = 'customer-churn-canary.yaml';
 /** As train.py names it. */
 const NIGHTLY_RUN = 'tuned support vectors';
 
+/** Who is in which stage after the rollback. */
+const ROLLED_BACK = { 1: 'Archived', 3: 'Production', 4: 'Archived' } as const;
+
 /** No example, for each tour has a run of its own. */
 function nightly(run: string): string {
   return `apiVersion: modelpromotion.dev/v1alpha1
@@ -73,7 +76,7 @@ export const STEPS: readonly Step[] = [
       'Version 4 disappoints. One command declares the version before, by a commit; git revert would do as well.',
     act: (guide) => guide.rollback('ml/customer-churn', 'wrong scores since Monday'),
     expected: {
-      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      stages: ROLLED_BACK,
       aliases: { champion: '3' },
     },
   },
@@ -88,7 +91,7 @@ export const STEPS: readonly Step[] = [
       await guide.push('Try version 4 as canary, and name a challenger');
     },
     expected: {
-      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      stages: ROLLED_BACK,
       aliases: { challenger: '2', champion: '3' },
     },
     inspect: (guide) => guide.showProblems({ [CANARY]: 1 }),
@@ -101,7 +104,7 @@ export const STEPS: readonly Step[] = [
       await guide.product(['compare', MODEL, '4', '--differences'], { exitCode: 0 });
     },
     expected: {
-      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      stages: ROLLED_BACK,
       aliases: { challenger: '2', champion: '3' },
     },
   },
@@ -113,7 +116,7 @@ export const STEPS: readonly Step[] = [
       await guide.push('Register the model of the night');
     },
     expected: {
-      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      stages: ROLLED_BACK,
       aliases: { challenger: '2', champion: '3', nightly: '5' },
     },
   },
@@ -129,7 +132,7 @@ export const STEPS: readonly Step[] = [
       await guide.push('The challenger is the most accurate version');
     },
     expected: {
-      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      stages: ROLLED_BACK,
       aliases: { challenger: '4', champion: '3', nightly: '5' },
     },
   },
@@ -141,7 +144,7 @@ export const STEPS: readonly Step[] = [
       await guide.product(['plan', '../exported', '--exit-code'], { exitCode: 0 });
     },
     expected: {
-      stages: { 1: 'Archived', 3: 'Production', 4: 'Archived' },
+      stages: ROLLED_BACK,
       aliases: { challenger: '4', champion: '3', nightly: '5' },
     },
   },

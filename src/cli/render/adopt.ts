@@ -1,9 +1,10 @@
 /** What is adopted, for people and programs. */
+import { plural } from '../../api/plural.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { describeTarget } from '../../domain/desired.ts';
 import type { AdoptionReport, AdoptionReports } from '../adopt.ts';
 import { paint } from '../terminal.ts';
-import { plural, type Format } from './plan.ts';
+import type { Format } from './plan.ts';
 import { problemLine, problemLines } from './problems.ts';
 import { markdownTable, markdownText } from './table.ts';
 

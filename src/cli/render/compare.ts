@@ -1,9 +1,10 @@
 /** A comparison for people and programs: a column for each version. */
+import { plural } from '../../api/plural.ts';
 import { clip } from '../../api/quote.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { SECTIONS } from '../../domain/comparison.ts';
 import type { CompareReport, RowReport } from '../compare-report.ts';
-import { plural, type Format } from './plan.ts';
+import type { Format } from './plan.ts';
 import { brief, shown } from './search.ts';
 import { markdownTable, markdownText, table } from './table.ts';
 

@@ -1,4 +1,5 @@
 /** Differences, for people and programs. */
+import { plural } from '../../api/plural.ts';
 import { clip } from '../../api/quote.ts';
 import type { Problem } from '../../api/listing.ts';
 import { toYaml } from '../../api/yaml.ts';
@@ -6,7 +7,7 @@ import { describeTarget } from '../../domain/desired.ts';
 import type { Difference, Kind, ManifestDiff } from '../../domain/manifest-diff.ts';
 import type { HolderDifference, ModelDifference } from '../../domain/registry-diff.ts';
 import { paint, type Style } from '../terminal.ts';
-import { plural, type Format } from './plan.ts';
+import type { Format } from './plan.ts';
 import { problemLines } from './problems.ts';
 import { markdownTable } from './table.ts';
 

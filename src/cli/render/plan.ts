@@ -1,4 +1,5 @@
 /** A plan for people: as Terraform tells it, on a terminal or in a pull request. */
+import { plural } from '../../api/plural.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { describeTarget, type TargetId } from '../../domain/desired.ts';
 import type { ActionReport, PlanReport, PromotionReport, TargetReport } from '../report.ts';
@@ -108,10 +109,6 @@ function summaryText({ summary }: PlanReport): string {
     ...(summary.ignored > 0 ? [`${plural(summary.ignored, 'document')} of other kinds ignored`] : []),
   ];
   return `${parts.join(', ')}.`;
-}
-
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function planMarkdown(report: PlanReport): string {

@@ -1,8 +1,9 @@
 /** What a search found, for people and programs. */
+import { plural } from '../../api/plural.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { clip } from '../../api/quote.ts';
 import type { FoundReport, SearchReport } from '../search-report.ts';
-import { plural, type Format } from './plan.ts';
+import type { Format } from './plan.ts';
 import { markdownTable, table } from './table.ts';
 
 /** @param metrics the columns beside the usual ones */
