@@ -1,6 +1,7 @@
 /** Reading models by their names, all that match: no page may lose a row, whatever happens while they are read. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { answer, meanwhile, startFaultProxy, type FaultProxy } from '../../support/fault-proxy.ts';
+import type { PageSizes } from '../../../src/adapters/mlflow/client.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { openRegistry, soon } from './world.ts';
 
@@ -20,8 +21,10 @@ async function letters(count = 5): Promise<{ prefix: string; names: string[] }> 
   return { prefix, names };
 }
 
-async function matching(...patterns: string[]): Promise<Record<string, unknown>> {
-  const { registry } = openRegistry(proxy.url, [], { pages: TINY });
+const matching = (...patterns: string[]) => namesOf(patterns, TINY);
+
+async function namesOf(patterns: readonly string[], pages?: PageSizes): Promise<Record<string, unknown>> {
+  const { registry } = openRegistry(proxy.url, [], pages === undefined ? {} : { pages });
   const models = await registry.matching(patterns, soon());
   return Object.fromEntries(
     [...models].map(([name, fact]) => [
@@ -40,7 +43,11 @@ it('finds what matches, and nothing else', async () => {
   expect(await matching(a, `${prefix}-c`, `${prefix}-z`)).toEqual(two([a, c]));
   expect(await matching(`*${prefix.slice(8)}-c`, a)).toEqual(two([a, c]));
   expect(await matching(`${prefix.toUpperCase()}-*`)).toEqual({});
-  expect(await matching()).toMatchObject(two(names));
+});
+
+it('finds everything where nothing is asked for', async () => {
+  const { names } = await letters();
+  expect(await namesOf([])).toMatchObject(two(names));
 });
 
 it.each([`it's`, `"quoted"`, `it's "both"`, 'per%cent', 'under_score', 'back\\slash', '[a-z]', 'ünï😀'])(
