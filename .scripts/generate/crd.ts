@@ -12,7 +12,6 @@ export interface Schema {
   enum?: readonly string[];
   format?: string;
   pattern?: string;
-  not?: { pattern: string };
   minLength?: number;
   maxLength?: number;
   minimum?: number;

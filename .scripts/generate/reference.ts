@@ -70,7 +70,6 @@ function rulesOf(schema: Schema): string[] {
     ...oneOf(schema.enum ?? schema.items?.enum),
     ...lengths(schema),
     ...(schema.pattern ? [sentence(describePattern(schema.pattern))] : []),
-    ...(schema.not ? [sentence(`not ${describePattern(schema.not.pattern)}`)] : []),
     ...[schema, schema.items, schema.additionalProperties || undefined].flatMap(celMessages),
   ];
 }

@@ -3,7 +3,6 @@ const words: Readonly<Record<string, string>> = {
   '^[1-9][0-9]*$': 'a positive whole number in quotes, such as "4"',
   '^\\s*[^/:\\s][^/:]*$': 'a model name: not blank, and without "/" and ":"',
   '^[\\p{L}\\p{N}_-]+$': 'an alias: letters, digits, "_" and "-"',
-  '^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$': 'an alias that MLflow reserves: "latest", or "v" and digits',
   '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$': 'a duration such as 30s, 5m or 1h30m',
   '^[a-zA-Z0-9][\\w-]*$': 'a run id: letters, digits, "_" and "-"',
   '^(runs:/[a-zA-Z0-9][\\w-]*/[^/\\s].*|models:/m-[\\w-]+)$':

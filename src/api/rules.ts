@@ -18,6 +18,7 @@ const rules: Readonly<Record<Kind, readonly Rule[]>> = {
   ModelPromotion: [
     modelIsNoPathSegment,
     someTargetIsDeclared,
+    aliasesAreNotReserved,
     targetsAreDeclaredOnce,
     versionIsGivenOnce,
     versionHoldsOneStage,
@@ -104,6 +105,21 @@ function someTargetIsDeclared(spec: Fields): Finding[] {
       ],
     },
   ];
+}
+
+/** MLflow answers these with the newest version, or with the one of that number, and refuses to set them. */
+const reservedAlias = /^(?:latest|v\d+)$/i;
+
+function aliasesAreNotReserved(spec: Fields): Finding[] {
+  const names = allTargets(spec).flatMap(({ list, path, name, fromAlias }): [Path, string | undefined][] => [
+    [[...path, 'name'], list === 'aliases' ? name : undefined],
+    [[...path, 'versionFrom', 'alias'], fromAlias],
+  ]);
+  return names.flatMap(([path, name]) =>
+    name !== undefined && reservedAlias.test(name)
+      ? [{ path, message: `${quote(name)} is an alias that MLflow reserves: "latest", or "v" and digits` }]
+      : [],
+  );
 }
 
 function targetsAreDeclaredOnce(spec: Fields): Finding[] {

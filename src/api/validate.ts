@@ -120,8 +120,6 @@ function inWords(error: ErrorObject, source: string | undefined): string {
       return notOneOf(data, schema['enum']);
     case 'pattern':
       return isNot(nameOf(data), schema['pattern']);
-    case 'not':
-      return `${nameOf(data)} is ${patternInWords(schema['not'].pattern)}`;
     case 'minLength':
       return 'must not be empty';
     case 'maxLength':

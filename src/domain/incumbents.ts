@@ -107,6 +107,8 @@ function decide(
     elsewhere: new Set<string>(),
     fights: new Map(),
     choices: new Map(),
+    // How long it waits for a version makes no difference to what it keeps.
+    now: 0,
   };
   const plan = planPromotion({ ...promotion, suspend: false }, { kind: 'known', value: model }, context);
   return plan.kind === 'Suspended' ? undefined : plan.decisions.find(({ target }) => target === stage);

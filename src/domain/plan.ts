@@ -23,7 +23,7 @@ import { REST, thingOf, type Fights } from './flapping.ts';
 import { foreignOwner } from './provenance.ts';
 import { recordOf, type Records } from './record.ts';
 import { missingModel } from './registration.ts';
-import { currentHolder, isHeldBy, selectCandidate } from './select.ts';
+import { currentHolder, isHeldBy, outOfPatience, selectCandidate } from './select.ts';
 
 /** What a pass makes of one target. */
 export interface Decision {
@@ -72,6 +72,8 @@ export interface Context {
   readonly fights: Fights;
   /** What the rules of the promotion select. */
   readonly choices: Choices;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
 export interface VersionClaim {
@@ -157,7 +159,8 @@ function decideTarget(target: Target, setting: Setting): Decision {
   const source = target.want.kind === 'follows' ? decisions.get(target.want.source) : undefined;
   if (source !== undefined && source.state !== 'UpToDate') return waitFor(source, before);
   const choice = context.choices.get(target.id);
-  const selected = choice?.candidate ?? selectCandidate(settledWant(target.want, source), model);
+  const wanted = choice?.candidate ?? selectCandidate(settledWant(target.want, source), model);
+  const selected = outOfPatience(wanted, context.now);
   const common = {
     ...before,
     ...optional('evidence', choice?.evidence),

@@ -10,7 +10,16 @@ export type Candidate =
   | { readonly kind: 'none'; readonly message: string }
   /** It is to be registered first. */
   | { readonly kind: 'unregistered'; readonly source: ResolvedSource }
-  | { readonly kind: 'unusable'; readonly reason: Reason; readonly message: string };
+  | {
+      readonly kind: 'unusable';
+      readonly reason: Reason;
+      readonly message: string;
+      /** Since when it is being registered: milliseconds since the epoch. */
+      readonly since?: number;
+    };
+
+/** How long a version may be registered before a person has to look: twelve times what MLflow's own client waits. */
+const REGISTRATION_PATIENCE = 3_600_000;
 
 /** Rules need more than the model: what they select is chosen before (choose.ts), and here there is none. */
 export function selectCandidate(want: Want, model: Model): Candidate {
@@ -55,12 +64,22 @@ export function usable(version: Version): Candidate {
         kind: 'unusable',
         reason: 'VersionNotReady',
         message: `version ${version.version} is still being registered (${version.status}${detail})`,
+        since: version.creationTimestamp,
       }
     : {
         kind: 'unusable',
         reason: 'VersionFailed',
         message: `version ${version.version} cannot be promoted: its status is ${version.status}${detail}`,
       };
+}
+
+/** A registration that takes for ever died with whoever made it. @param now milliseconds since the epoch */
+export function outOfPatience(candidate: Candidate, now: number): Candidate {
+  if (candidate.kind !== 'unusable' || candidate.since === undefined) return candidate;
+  if (now - candidate.since < REGISTRATION_PATIENCE) return candidate;
+  const since = new Date(candidate.since).toISOString();
+  const message = `${candidate.message} since ${since}: what registered it has probably died; register the model again`;
+  return { kind: 'unusable', reason: 'VersionFailed', message };
 }
 
 /** The versions that a model has, in words. */

@@ -255,6 +255,7 @@ function planOn(observed: Fact<Model>, grounds: Grounds, input: PassInput, now: 
     claimedVersions: model === undefined ? new Map() : claimedVersions(promotion.key, claimants(), model),
     elsewhere: elsewhere(),
     fights: fightsOf(memory.repairs, now),
+    now,
   });
 }
 

@@ -182,6 +182,7 @@ export function aContext(context: Partial<Context> = {}): Context {
     elsewhere: new Set(),
     fights: new Map(),
     choices: new Map(),
+    now: Date.UTC(2026, 0, 1),
     ...context,
   };
 }

@@ -121,10 +121,7 @@ export const modelPromotionSchema = {
                     "type": "string",
                     "minLength": 1,
                     "maxLength": 255,
-                    "pattern": "^[\\p{L}\\p{N}_-]+$",
-                    "not": {
-                      "pattern": "^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$"
-                    }
+                    "pattern": "^[\\p{L}\\p{N}_-]+$"
                   },
                   "runId": {
                     "type": "string",
@@ -257,10 +254,7 @@ export const modelPromotionSchema = {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": 255,
-                "pattern": "^[\\p{L}\\p{N}_-]+$",
-                "not": {
-                  "pattern": "^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$"
-                }
+                "pattern": "^[\\p{L}\\p{N}_-]+$"
               },
               "version": {
                 "type": "string",
@@ -283,10 +277,7 @@ export const modelPromotionSchema = {
                     "type": "string",
                     "minLength": 1,
                     "maxLength": 255,
-                    "pattern": "^[\\p{L}\\p{N}_-]+$",
-                    "not": {
-                      "pattern": "^([lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$"
-                    }
+                    "pattern": "^[\\p{L}\\p{N}_-]+$"
                   },
                   "runId": {
                     "type": "string",

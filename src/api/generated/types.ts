@@ -59,7 +59,7 @@ export interface BestRule {
 export interface VersionFrom {
   /** The version that holds this stage of the same model; if several do, the one that this promotion declares, or else the highest number. */
   readonly stage?: Stage;
-  /** An alias of this model: letters, digits, "_" and "-". MLflow reserves `latest` and `v<digits>`. */
+  /** An alias of this model: letters, digits, "_" and "-". */
   readonly alias?: string;
   /** The version that was registered from this run; if there are several, the newest. */
   readonly runId?: string;
@@ -99,7 +99,7 @@ export interface StageTarget {
 }
 
 export interface AliasTarget {
-  /** An alias of this model: letters, digits, "_" and "-". MLflow reserves `latest` and `v<digits>`. */
+  /** An alias of this model: letters, digits, "_" and "-". */
   readonly name: string;
   /** The version to put there, as a string (quoted in YAML). Give either `version` or `versionFrom`. */
   readonly version?: string;

@@ -44,6 +44,10 @@ const PROMOTIONS: readonly (readonly [spec: object, message: string])[] = [
     { stages: [production], register: { createModel: { tags: { 'modelpromotion.dev/x': '' } } } },
     'tag keys under "modelpromotion.dev/" and "mlflow.prompt." are reserved',
   ],
+  [
+    { aliases: [{ name: 'Latest', version: '4' }] },
+    'MLflow reserves the aliases "latest" and "v" followed by digits',
+  ],
   [{}, 'a promotion declares at least one stage or alias'],
   [{ stages: [production, { name: 'Staging', version: '4' }] }, 'one version cannot hold two stages'],
   [

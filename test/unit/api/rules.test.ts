@@ -146,6 +146,11 @@ const valid: Row[] = [
 
 const invalid: Row[] = [
   { spec: 'no target', fields: promotion([]) },
+  { spec: 'an alias that MLflow reserves', fields: promotion([], [{ name: 'V3', version: '4' }]) },
+  {
+    spec: 'a selector from such an alias',
+    fields: promotion([{ ...production, ...from({ alias: 'latest' }) }]),
+  },
   {
     spec: 'bounds with nothing between them',
     fields: promotion([

@@ -482,6 +482,16 @@ describe('a candidate that cannot be promoted', () => {
       'VersionNotReady: version 4 is still being registered (PENDING_REGISTRATION)',
     ],
     [
+      'was to be registered and an hour has passed',
+      {
+        versions: {
+          3: 'Production',
+          4: { status: 'PENDING_REGISTRATION', creationTimestamp: Date.UTC(2025, 11, 31, 23) },
+        },
+      },
+      'VersionFailed: version 4 is still being registered (PENDING_REGISTRATION) since 2025-12-31T23:00:00.000Z: what registered it has probably died; register the model again',
+    ],
+    [
       'failed to register',
       { versions: { 3: 'Production', 4: { status: 'FAILED_REGISTRATION', statusMessage: 'disk full' } } },
       'VersionFailed: version 4 cannot be promoted: its status is FAILED_REGISTRATION: disk full',
