@@ -405,16 +405,21 @@ export function variableOf(name: string): string {
   return `MODELPROMOTION_${name.toUpperCase().replaceAll('-', '_')}`;
 }
 
+/** What an option is for one command, where that is not what it is for others. */
+export type Defaults = Readonly<Partial<Record<OptionName, string>>>;
+
 /** Flag before variable before default. @throws ConfigError with everything that is wrong. */
 export function resolveOptions<N extends OptionName>(
   names: readonly N[],
   flags: Flags,
   env: Environment,
+  defaults: Defaults = {},
 ): Config<N> {
   const mistakes: string[] = [];
   const values = names.map((name) => {
     const { given, origin } = find(name, flags, env);
-    const parsed = given === undefined ? defaultOf(OPTIONS[name]) : parse(OPTIONS[name], given);
+    const parsed =
+      given === undefined ? (defaults[name] ?? defaultOf(OPTIONS[name])) : parse(OPTIONS[name], given);
     for (const value of [parsed].flat())
       if (value instanceof Mistake) mistakes.push(`${origin}: ${value.sentence}`);
     return [name, parsed];

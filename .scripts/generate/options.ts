@@ -45,7 +45,7 @@ export function optionsPage(): string {
 
 function commandChapter(
   name: CommandName,
-  { help, argument, more, options, examples, notes }: CommandSpec,
+  { help, argument, more, options, defaults = {}, examples, notes }: CommandSpec,
 ): string {
   const taken = [argument, more].filter((one) => one !== undefined);
   const usage = [
@@ -60,8 +60,14 @@ function commandChapter(
     [sentence(help), ...taken.map(({ syntax, help }) => `\`${syntax}\`: ${help}.`)].join(' '),
     ...(notes === undefined ? [] : [notes]),
     ['```sh', ...examples, '```'].join('\n'),
-    ...(options.length > 0 ? [`Options: ${options.map((option) => `\`--${option}\``).join(', ')}.`] : []),
+    ...(options.length > 0
+      ? [`Options: ${options.map((option) => optionName(option, defaults[option])).join(', ')}.`]
+      : []),
   ].join('\n\n');
+}
+
+function optionName(name: OptionName, fallback: string | undefined): string {
+  return `\`--${name}\`${fallback === undefined ? '' : ` (default here: ${fallback})`}`;
 }
 
 function optionRow(name: OptionName, commands: readonly (readonly [string, CommandSpec])[]): string[] {

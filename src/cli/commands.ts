@@ -1,5 +1,5 @@
 /** Every command, once: name, help, arguments, options and an example. The parser, `--help`, completion and docs read this. */
-import type { OptionName } from '../config.ts';
+import type { Defaults, OptionName } from '../config.ts';
 import { ADOPT_OPTIONS } from './adopt.ts';
 import { APPLY_OPTIONS } from './apply.ts';
 import { COPY_OPTIONS } from './copy.ts';
@@ -28,6 +28,7 @@ export interface CommandSpec {
   /** What may follow it. */
   readonly more?: Argument;
   readonly options: readonly OptionName[];
+  readonly defaults?: Defaults;
   readonly examples: readonly string[];
   readonly notes?: string;
 }
@@ -79,12 +80,14 @@ export const COMMANDS = {
       help: 'names of models, in which * stands for any characters; all when none is given',
     },
     options: EXPORT_OPTIONS,
+    defaults: { output: 'yaml' },
     examples: [
       'modelpromotion export --registry-uri http://127.0.0.1:5000 --output-dir manifests/',
       "modelpromotion export 'churn-*' --namespace ml > churn.yaml",
+      'modelpromotion export -o table',
     ],
     notes:
-      'A model with a version in Production or Staging, or with an alias, becomes one manifest. What no manifest may say is left out, told, and gives exit code 3; a pattern that no model matches gives 1, a file in the way 2.',
+      'A model with a version in Production or Staging, or with an alias, becomes one manifest, printed as YAML where no other format is asked for. What no manifest may say is left out, told, and gives exit code 3; a pattern that no model matches gives 1, a file in the way 2.',
   },
   adopt: {
     help: 'take models that are as declared already under control, with tags of ours and no other write',

@@ -1,18 +1,20 @@
 /** `modelpromotion export`: the registry as it is, as manifests that plan to nothing. */
 import { plural } from '../api/plural.ts';
 import { clip } from '../api/quote.ts';
-import { limits, toYaml } from '../api/yaml.ts';
-import type { Config, Environment, OptionName } from '../config.ts';
+import { limits } from '../api/yaml.ts';
+import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
 import { matches } from '../domain/patterns.ts';
 import { exportRegistry, type Export, type Exported } from '../domain/export.ts';
 import { EXIT, worst, type ExitCode } from './exit.ts';
 import { FilesInTheWay, writeFiles } from './files.ts';
 import { ONE_REGISTRY_OPTIONS, openOneRegistry } from './one-registry.ts';
+import { manifestText, renderExport } from './render/export.ts';
 import { print, progress, tell } from './terminal.ts';
 
 export const EXPORT_OPTIONS = [
   'namespace',
   'registry-name',
+  'output',
   'output-dir',
   'force',
   ...ONE_REGISTRY_OPTIONS,
@@ -20,7 +22,7 @@ export const EXPORT_OPTIONS = [
 
 type ExportConfig = Config<(typeof EXPORT_OPTIONS)[number]>;
 
-/** Of one remark in a comment, or of a name in a message. */
+/** Of a remark, or of a name in a message. */
 const LONGEST = 400;
 /** Of the files in the way that are named. */
 const MOST_NAMED = 5;
@@ -32,6 +34,8 @@ export async function exportModels(
   env: Environment,
   signal: AbortSignal,
 ): Promise<ExitCode> {
+  if (config['output-dir'] !== undefined && config.output !== 'yaml')
+    throw new ConfigError(['--output-dir: the files are YAML; leave --output out']);
   await using access = openOneRegistry(config, env, signal);
   const finished = progress('Reading the registry…');
   const models = await access.registry.matching([], signal).finally(finished);
@@ -64,8 +68,9 @@ function only(patterns: readonly string[], all: Export): Export {
 async function hand(documents: readonly Exported[], config: ExportConfig): Promise<ExitCode> {
   const folder = config['output-dir'];
   if (folder !== undefined) return intoFolder(folder, documents, config.force);
-  const stream = documents.map(manifestText).join('---\n');
+  const stream = renderExport(documents, config.output);
   if (documents.length > 0) print(stream);
+  if (config.output === 'table' || config.output === 'markdown') return EXIT.done;
   if (documents.length > limits.documents || Buffer.byteLength(stream) > limits.bytes)
     tell(
       `warning: one file may hold ${limits.documents} documents and 1 MiB, and this is more: use --output-dir`,
@@ -88,10 +93,6 @@ async function intoFolder(folder: string, documents: readonly Exported[], force:
     tell(`${named}${more} would be overwritten, and nothing was written; --force overwrites`);
     return EXIT.invalid;
   }
-}
-
-export function manifestText({ manifest, remarks }: Exported): string {
-  return `${remarks.map((remark) => `# ${clip(remark, LONGEST)}\n`).join('')}${toYaml(manifest)}`;
 }
 
 function tellLeftOut({ documents, bare, leftOut, managed }: Export): void {

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import {
   ConfigError,
   describeDefault,
+  type Defaults,
   environment,
   OPTIONS,
   type Flags,
@@ -139,7 +140,7 @@ Every option is an environment variable too: --git-url is MODELPROMOTION_GIT_URL
 
 function buildCommand(
   name: CommandName,
-  { help, argument, more, options, examples, notes }: CommandSpec,
+  { help, argument, more, options, defaults, examples, notes }: CommandSpec,
   perform: Perform,
 ): Command {
   const command = new Command(name)
@@ -149,7 +150,7 @@ function buildCommand(
     .showHelpAfterError(`\`modelpromotion ${name} --help\` shows what it takes.`)
     .exitOverride();
   for (const one of [argument, more]) if (one !== undefined) command.argument(one.syntax, one.help);
-  for (const option of options) command.addOption(buildOption(option));
+  for (const option of options) command.addOption(buildOption(option, defaults));
   const lines = [
     ...(notes === undefined ? [] : [`\n${notes}`]),
     '\nExamples:',
@@ -164,11 +165,11 @@ function buildCommand(
   return command;
 }
 
-function buildOption(name: OptionName): Option {
+function buildOption(name: OptionName, defaults: Defaults = {}): Option {
   const spec = OPTIONS[name];
   const short = 'short' in spec ? `-${spec.short}, ` : '';
   const value = spec.type === 'switch' ? '' : ` <${'value' in spec ? spec.value : 'VALUE'}>`;
-  const fallback = describeDefault(spec);
+  const fallback = defaults[name] ?? describeDefault(spec);
   const origin = `$${variableOf(name)}`;
   const option = new Option(
     `${short}--${name}${value}`,
@@ -194,7 +195,8 @@ function kebab(flags: Flags): Flags {
 
 function optionsOf<C extends CommandName>(command: C, flags: Flags) {
   const names: readonly (typeof COMMANDS)[C]['options'][number][] = COMMANDS[command].options;
-  return resolveOptions(names, flags, environment());
+  const { defaults }: CommandSpec = COMMANDS[command];
+  return resolveOptions(names, flags, environment(), defaults);
 }
 
 function complete(shell: string): ExitCode {

@@ -4,6 +4,7 @@ import type { FieldEdit } from '../api/edit/edit.ts';
 import type { ModelPromotion } from '../api/generated/types.ts';
 import { toPromotion, type TargetId } from '../domain/desired.ts';
 import { planRollback, type Return, type Rollback } from '../domain/rollback.ts';
+import { ask } from './ask.ts';
 import { openOutput, type Output } from './assembly.ts';
 import { checkCandidates } from './edit/candidates.ts';
 import type { Declared, EditHome, Memory, Proposal } from './edit/home.ts';
@@ -11,8 +12,9 @@ import { makeChange, openHome } from './edit/open.ts';
 import { EDIT_OPTIONS } from './edit/options.ts';
 import { rollbackWording } from './edit/wording.ts';
 import { CommandError, EXIT, type ExitCode } from './exit.ts';
+import { aboutIt, renderEdit, type EditReport } from './render/edit.ts';
 import { renderRollback, type Returns, type ShownRollback } from './render/rollback.ts';
-import { confirm, isInteractive, print, progress, tell } from './terminal.ts';
+import { print, progress, tell } from './terminal.ts';
 
 export const ROLLBACK_OPTIONS = [
   'to',
@@ -34,23 +36,30 @@ export async function rollback(
   await using home = await openHome(config, env, output, signal);
   const finished = progress('Looking at what is declared, at its history, and at the registry…');
   const found = await look(name, home, { config, env, goal, output }, signal).finally(finished);
+  const { declared } = found;
+  const report = (rest: Omit<EditReport, keyof ReturnType<typeof aboutIt>>): void =>
+    print(output.scrubber.clean(renderEdit({ ...aboutIt(declared), ...rest }, config.output)));
   if (found.kind === 'same') {
-    print(found.sentence);
+    report({ changed: false, changes: [], message: found.sentence });
     return EXIT.done;
   }
-  const { declared, memory, plan, proposal, check } = found;
-  print(output.scrubber.clean(renderRollback(found)));
+  const { memory, plan, proposal, check } = found;
+  const shown = output.scrubber.clean(renderRollback(found));
+  if (config.output === 'table') print(shown);
   if (check.kind === 'unusable') {
     tell(`nothing was changed: ${check.message}`);
     return EXIT.blocked;
   }
-  const refusal = await ask(config, signal);
+  const question = { command: 'rollback', text: 'Go back?', yes: config.yes };
+  const refusal = await ask({ ...question, shown: config.output === 'table' ? undefined : shown }, signal);
   if (refusal !== undefined) return refusal;
   const again = (now: Declared): Proposal | undefined => {
     const next = decide(now.object, memory, goal);
     return isSame(plan, next) ? propose(now, plan, config.reason) : undefined;
   };
-  print(await makeChange(home, { declared, proposal }, again, signal));
+  const message = await makeChange(home, { declared, proposal }, again, signal);
+  const returns = plan.returns.map(({ target, from, to }) => ({ target, from, to }));
+  report({ changed: true, returns, changes: found.places, message });
   tell(home.afterwards(declared.key));
   return EXIT.done;
 }
@@ -58,6 +67,12 @@ export async function rollback(
 interface Found extends ShownRollback {
   readonly kind: 'found';
   readonly proposal: Proposal;
+}
+
+interface Same {
+  readonly kind: 'same';
+  readonly declared: Declared;
+  readonly sentence: string;
 }
 
 interface LookOptions {
@@ -73,12 +88,12 @@ async function look(
   home: EditHome,
   { config, env, goal, output: { scrubber } }: LookOptions,
   signal: AbortSignal,
-): Promise<Found | { readonly kind: 'same'; readonly sentence: string }> {
+): Promise<Found | Same> {
   const declared = await home.find(name, signal);
   const memory = await home.remember(declared, signal);
   const plan = decide(declared.object, memory, goal);
   if (plan.kind === 'refused') throw new CommandError(EXIT.invalid, refusalOf(declared, plan, memory));
-  if (plan.kind === 'same') return { kind: 'same', sentence: `${declared.key}: ${plan.message}.` };
+  if (plan.kind === 'same') return { kind: 'same', declared, sentence: `${declared.key}: ${plan.message}.` };
   const proposal = propose(declared, plan, config.reason);
   const places = await home.preview(declared, proposal, signal);
   const versions = [...new Set(plan.returns.map(({ to }) => to))];
@@ -141,16 +156,4 @@ function editFor({ spec }: ModelPromotion, { target, to }: Return): FieldEdit {
   const name = target.slice(target.indexOf('/') + 1);
   const index = spec[list].findIndex((entry) => entry.name === name);
   return { path: ['spec', list, index, 'version'], value: to };
-}
-
-/** Undefined when it may go on. */
-async function ask(config: RollbackConfig, signal: AbortSignal): Promise<ExitCode | undefined> {
-  if (config.yes) return undefined;
-  if (!isInteractive()) {
-    tell('rollback asks before it changes anything, and this is not a terminal: run it with --yes');
-    return EXIT.invalid;
-  }
-  if (await confirm('Go back? Only "yes" is accepted: ', signal)) return undefined;
-  tell('Nothing was changed.');
-  return EXIT.failed;
 }

@@ -6,6 +6,7 @@ import { makeChange, openHome } from './edit/open.ts';
 import { EDIT_OPTIONS, type EditConfig } from './edit/options.ts';
 import { suspendWording } from './edit/wording.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+import { aboutIt, renderEdit, type EditReport } from './render/edit.ts';
 import { print, tell } from './terminal.ts';
 
 export const SUSPEND_OPTIONS = EDIT_OPTIONS satisfies readonly OptionName[];
@@ -16,11 +17,15 @@ export async function setSuspend(
   config: EditConfig,
   { env, signal }: { readonly env: Environment; readonly signal: AbortSignal },
 ): Promise<ExitCode> {
-  await using home = await openHome(config, env, openOutput(config), signal);
+  const output = openOutput(config);
+  await using home = await openHome(config, env, output, signal);
   const declared = await home.find(name, signal);
   const { key, object, warnings } = declared;
+  const report = (rest: Omit<EditReport, keyof ReturnType<typeof aboutIt>>): void =>
+    print(output.scrubber.clean(renderEdit({ ...aboutIt(declared), ...rest }, config.output)));
   if (object.spec.suspend === suspend) {
-    print(`${key} is ${suspend ? 'suspended' : 'not suspended'} already.`);
+    const message = `${key} is ${suspend ? 'suspended' : 'not suspended'} already.`;
+    report({ changed: false, changes: [], message });
     return EXIT.done;
   }
   const propose = (now: Declared): Proposal => ({
@@ -28,9 +33,11 @@ export async function setSuspend(
     wording: suspendWording(now.key, suspend, config.reason),
   });
   const proposal = propose(declared);
-  for (const line of await home.preview(declared, proposal, signal)) print(line);
+  const changes = await home.preview(declared, proposal, signal);
+  if (config.output === 'table') for (const line of changes) print(line);
   for (const warning of warnings) tell(`Warning: ${warning}.`);
-  print(await makeChange(home, { declared, proposal }, propose, signal));
+  const message = await makeChange(home, { declared, proposal }, propose, signal);
+  report({ changed: true, changes, message });
   tell(
     suspend
       ? `Nothing is done for ${key} from its next look on, repairs included, until \`modelpromotion resume ${key}\`.`

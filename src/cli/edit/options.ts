@@ -14,6 +14,7 @@ const PLACE_OPTIONS = [
 ] as const satisfies readonly OptionName[];
 
 export const EDIT_OPTIONS = [
+  'output',
   'reason',
   'branch',
   'author',

@@ -235,6 +235,43 @@ Rollback-To: 2`);
   });
 });
 
+describe('rollback, suspend and resume for programs', () => {
+  it('say in JSON what was changed, and what was so already', async () => {
+    const { key, model, file } = await promoted();
+    const report = async (command: string, ...more: string[]) => {
+      const { code, stdout } = await prompt(command, key, '-o', 'json', ...more, ...AUTHOR);
+      return { code, ...JSON.parse(stdout) };
+    };
+    expect(await report('rollback', '--yes')).toEqual({
+      code: 0,
+      promotion: key,
+      model,
+      changed: true,
+      returns: [
+        { target: 'stage/Production', from: '3', to: '2' },
+        { target: 'alias/champion', from: '3', to: '2' },
+      ],
+      changes: [
+        expect.stringContaining(`${file}:9:16: spec.stages[0].version`),
+        expect.stringContaining('spec.aliases[0].version'),
+      ],
+      warnings: [],
+      message: expect.stringMatching(/^Committed [0-9a-f]{12} to main\.$/),
+    });
+    expect(await report('rollback', '--yes', '--to', '2')).toMatchObject({ code: 0, changed: false });
+    expect(await report('suspend')).toMatchObject({
+      changed: true,
+      message: expect.stringContaining('Committed'),
+    });
+    expect(await report('suspend')).toMatchObject({
+      changed: false,
+      message: `${key} is suspended already.`,
+    });
+    const { stdout } = await prompt('resume', key, '-o', 'markdown', ...AUTHOR);
+    expect(stdout).toMatch(/^### ml\/.*\n\nCommitted/);
+  });
+});
+
 describe('suspend, resume and reconcile over git', () => {
   it('add one line, and change one word', async () => {
     const { key, file } = await promoted();

@@ -118,6 +118,25 @@ describe.concurrent('export', () => {
     expect(stderr).toContain('1 model exported, 1 left out that have no version');
   });
 
+  it('is one List in JSON, which plans to nothing too, and a table for people', async () => {
+    const model = await seeded('export-list');
+    const exported = (...more: string[]) => modelpromotion(['export', model, ...uri, ...more]);
+    const { stdout } = await exported('-o', 'json');
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'List', items: [{ spec: { model } }] });
+    const planned = await modelpromotion(['plan', '-', ...uri, '-o', 'json'], { input: stdout });
+    expect(JSON.parse(planned.stdout).summary).toMatchObject({ changes: 0, upToDate: 1 });
+    const targets = 'Production=1, Staging=2, @champion=1';
+    expect((await exported('-o', 'table')).stdout).toMatch(
+      new RegExp(`PROMOTION +MODEL +TARGETS\n.*${targets}`),
+    );
+    const markdown = await exported('-o', 'markdown');
+    expect(markdown.stdout).toContain('| Promotion | Model | Targets |');
+    expect(await exported('-o', 'json', '--output-dir', place())).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--output-dir: the files are YAML'),
+    });
+  });
+
   it('keeps a race as it is, tells of it, and plans to nothing all the same', async () => {
     const model = await seeded('export-race');
     await mlflow.transition(model, '3', 'Production');

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseFile } from '../../../src/api/documents.ts';
 import type { ModelPromotion } from '../../../src/api/generated/types.ts';
-import { manifestText } from '../../../src/cli/export.ts';
+import { manifestText } from '../../../src/cli/render/export.ts';
 import { toPromotion } from '../../../src/domain/desired.ts';
 import { exportRegistry, type Export, type ExportOptions } from '../../../src/domain/export.ts';
 import type { Fact, Model } from '../../../src/domain/observed.ts';
