@@ -226,6 +226,12 @@ export const OPTIONS = {
     help: 'the one target to bring back, stage/Production or alias/champion',
     defaultHelp: 'all that the last change moved together',
   },
+  'pin-for': {
+    type: 'age',
+    value: 'TIME',
+    help: 'how long a target whose version a rule selects is pinned, such as 12h or 30d',
+    defaultHelp: '1w',
+  },
   reason: { type: 'text', value: 'TEXT', help: 'why; it goes into the message of the commit' },
   branch: {
     type: 'text',

@@ -1,5 +1,6 @@
 /** `modelpromotion rollback`: declares the version before, where promotions are declared, once somebody has agreed. */
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
+import { clip } from '../api/quote.ts';
 import type { FieldEdit } from '../api/edit/edit.ts';
 import type { ModelPromotion } from '../api/generated/types.ts';
 import { toPromotion, type TargetId } from '../domain/desired.ts';
@@ -19,6 +20,7 @@ import { print, progress, tell } from './terminal.ts';
 export const ROLLBACK_OPTIONS = [
   'to',
   'target',
+  'pin-for',
   'yes',
   ...EDIT_OPTIONS,
 ] as const satisfies readonly OptionName[];
@@ -32,10 +34,11 @@ export async function rollback(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const goal = parseGoal(config);
+  const pin = pinFor(config);
   const output = openOutput(config);
   await using home = await openHome(config, env, output, signal);
   const finished = progress('Looking at what is declared, at its history, and at the registry…');
-  const found = await look(name, home, { config, env, goal, output }, signal).finally(finished);
+  const found = await look(name, home, { config, env, goal, pin, output }, signal).finally(finished);
   const { declared } = found;
   const report = (rest: Omit<EditReport, keyof ReturnType<typeof aboutIt>>): void =>
     print(output.scrubber.clean(renderEdit({ ...aboutIt(declared), ...rest }, config.output)));
@@ -55,7 +58,7 @@ export async function rollback(
   if (refusal !== undefined) return refusal;
   const again = (now: Declared): Proposal | undefined => {
     const next = decide(now.object, memory, goal);
-    return isSame(plan, next) ? propose(now, plan, config.reason) : undefined;
+    return isSame(plan, next) ? propose(now, plan, pin) : undefined;
   };
   const message = await makeChange(home, { declared, proposal }, again, signal);
   const returns = plan.returns.map(({ target, from, to }) => ({ target, from, to }));
@@ -79,6 +82,7 @@ interface LookOptions {
   readonly config: RollbackConfig;
   readonly env: Environment;
   readonly goal: Goal;
+  readonly pin: Pin;
   readonly output: Output;
 }
 
@@ -86,7 +90,7 @@ interface LookOptions {
 async function look(
   name: string,
   home: EditHome,
-  { config, env, goal, output: { scrubber } }: LookOptions,
+  { config, env, goal, pin, output: { scrubber } }: LookOptions,
   signal: AbortSignal,
 ): Promise<Found | Same> {
   const declared = await home.find(name, signal);
@@ -94,7 +98,7 @@ async function look(
   const plan = decide(declared.object, memory, goal);
   if (plan.kind === 'refused') throw new CommandError(EXIT.invalid, refusalOf(declared, plan, memory));
   if (plan.kind === 'same') return { kind: 'same', declared, sentence: `${declared.key}: ${plan.message}.` };
-  const proposal = propose(declared, plan, config.reason);
+  const proposal = propose(declared, plan, pin);
   const places = await home.preview(declared, proposal, signal);
   const versions = [...new Set(plan.returns.map(({ to }) => to))];
   const check = await checkCandidates(declared, versions, { config, env, scrubber, home }, signal);
@@ -131,7 +135,7 @@ export function parseTarget(text: string): TargetId | undefined {
 
 function decide(object: ModelPromotion, { status }: Memory, goal: Goal): Rollback {
   const { targets } = toPromotion(object, { uid: '', generation: 0, revision: '' });
-  return planRollback({ targets, status, ...goal });
+  return planRollback({ targets, status, now: Date.now(), ...goal });
 }
 
 function isSame(plan: Returns, next: Rollback): boolean {
@@ -144,16 +148,40 @@ function refusalOf({ key }: Declared, { message }: { message: string }, { note }
   return `${key}: ${message}${note === undefined ? '' : ` (${note})`}`;
 }
 
-function propose({ key, object }: Declared, { returns }: Returns, reason: string | undefined): Proposal {
+/** Why a rule does not select for a while, and until when. */
+interface Pin {
+  readonly reason: string | undefined;
+  /** RFC 3339. */
+  readonly until: string;
+}
+
+const WEEK = 7 * 24 * 60 * 60_000;
+
+function pinFor(config: Pick<RollbackConfig, 'reason' | 'pin-for'>): Pin {
+  const until = new Date(Date.now() + (config['pin-for'] ?? WEEK));
+  return { reason: config.reason, until: `${until.toISOString().slice(0, 19)}Z` };
+}
+
+function propose({ key, object }: Declared, { returns }: Returns, pin: Pin): Proposal {
   return {
-    edits: returns.map((one) => editFor(object, one)),
-    wording: rollbackWording(key, returns, reason),
+    edits: returns.flatMap((one) => editsFor(object, one, pin)),
+    wording: rollbackWording(key, returns, pin.reason),
   };
 }
 
-function editFor({ spec }: ModelPromotion, { target, to }: Return): FieldEdit {
+/** Of a reason in a pin, by the contract. */
+const LONGEST_REASON = 500;
+
+function editsFor({ spec }: ModelPromotion, { target, from, to, by }: Return, pin: Pin): FieldEdit[] {
   const list = target.startsWith('stage/') ? 'stages' : 'aliases';
   const name = target.slice(target.indexOf('/') + 1);
   const index = spec[list].findIndex((entry) => entry.name === name);
-  return { path: ['spec', list, index, 'version'], value: to };
+  const path = ['spec', list, index] as const;
+  if (by === 'version') return [{ path: [...path, 'version'], value: to }];
+  const why = (pin.reason ?? '').trim();
+  const reason = clip(why === '' ? `rolled back from ${from}` : why, LONGEST_REASON);
+  const value = { version: to, reason, until: pin.until };
+  return spec[list][index]?.pin === undefined
+    ? [{ path: [...path, 'pin'], value }]
+    : Object.entries(value).map(([field, text]) => ({ path: [...path, 'pin', field], value: text }));
 }

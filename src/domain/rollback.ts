@@ -3,7 +3,7 @@
  * confirmed before it is declared; declared versions, not history, are what a pass acts on.
  */
 import type { HistoryEntry, ModelPromotionStatus } from '../api/generated/types.ts';
-import { describeTarget, type Target, type TargetId } from './desired.ts';
+import { describeTarget, describeWant, isRule, type Target, type TargetId } from './desired.ts';
 
 /** One target that goes back. */
 export interface Return {
@@ -15,6 +15,8 @@ export interface Return {
   readonly once: HistoryEntry | undefined;
   /** It was declared, but another version holds the target still. */
   readonly pending: boolean;
+  /** Where it is declared: as the version, or in a pin beside the rule that selects it otherwise. */
+  readonly by: 'version' | 'pin';
 }
 
 export type Rollback =
@@ -36,11 +38,15 @@ export interface RollbackRequest {
   readonly to: string | undefined;
   /** The one target to bring back; undefined for all that moved together last. */
   readonly only: TargetId | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
 interface Pinned {
   readonly id: TargetId;
+  /** The one that is declared; under a rule, the one that is pinned or was applied. */
   readonly version: string;
+  readonly by: Return['by'];
 }
 
 export function planRollback(request: RollbackRequest): Rollback {
@@ -54,11 +60,18 @@ export function planRollback(request: RollbackRequest): Rollback {
       `${name} is not pinned: it follows ${describeTarget(followed)}; bring that one back, or pin ${name} by hand`,
     );
   }
-  const pinned = targets.flatMap(({ id, want }): Pinned[] =>
-    want.kind === 'pinned' ? [{ id, version: want.version }] : [],
-  );
-  if (pinned.length === 0) return refuse('no version is pinned here: every target follows another one');
   const status = request.status ?? {};
+  const pinned = targets.flatMap((target) => pinnedBy(target, status, request.now) ?? []);
+  const unknown = targets.find(
+    ({ id, want }) => isRule(want) && !pinned.some((one) => one.id === id) && (only ?? id) === id,
+  );
+  if (unknown !== undefined && (only !== undefined || pinned.length === 0)) {
+    const name = describeTarget(unknown.id);
+    return refuse(
+      `${name} is chosen by a rule (${describeWant(unknown.want)}), and what it chose is not known; set a pin by hand`,
+    );
+  }
+  if (pinned.length === 0) return refuse('no version is pinned here: every target follows another one');
   const chosen = chooseTargets(pinned, status, only);
   if (to === undefined && chosen.how === 'unknown') return refuse(NO_HISTORY);
   if (chosen.how === 'unknown' && new Set(chosen.targets.map(({ version }) => version)).size > 1) {
@@ -67,6 +80,14 @@ export function planRollback(request: RollbackRequest): Rollback {
   }
   const found = chosen.targets.map((target) => returnOf(target, status, to));
   return conclude(request, chosen, shareWithNew(found));
+}
+
+/** Undefined for what follows another target, and where nobody knows what a rule selected. */
+function pinnedBy({ id, want, pin }: Target, status: ModelPromotionStatus, now: number): Pinned | undefined {
+  if (want.kind === 'pinned') return { id, version: want.version, by: 'version' };
+  if (!isRule(want)) return undefined;
+  const version = pin !== undefined && now < pin.until ? pin.version : recordedIn(status, id);
+  return version === undefined ? undefined : { id, version, by: 'pin' };
 }
 
 const NO_HISTORY =
@@ -151,14 +172,14 @@ function recordedIn({ targets = [] }: ModelPromotionStatus, id: TargetId): strin
 type MaybeReturn = Omit<Return, 'to'> & { readonly to: string | undefined };
 
 function returnOf(target: Pinned, status: ModelPromotionStatus, to: string | undefined): MaybeReturn {
-  const { id, version } = target;
+  const { id, version, by } = target;
   const pending = isPending(target, status);
   const before = pending ? recordedIn(status, id) : versionBefore(target, status);
   const goal = to ?? before;
   const once = promotionsIn(status).find(
     (entry) => entry.target === id && (entry.to === goal || entry.from === goal),
   );
-  return { target: id, from: version, to: goal, once, pending };
+  return { target: id, from: version, to: goal, once, pending, by };
 }
 
 function versionBefore(target: Pinned, status: ModelPromotionStatus): string | undefined {
@@ -213,6 +234,11 @@ function conclude({ targets }: RollbackRequest, { undone }: Chosen, found: reado
     ...targets.flatMap(({ id, want }) =>
       want.kind === 'follows' && returns.some(({ target }) => target === want.source)
         ? [`${describeTarget(id)} follows ${describeTarget(want.source)}, and goes with it`]
+        : [],
+    ),
+    ...targets.flatMap(({ id, want }) =>
+      returns.some(({ target, by }) => target === id && by === 'pin')
+        ? [`${describeTarget(id)} is pinned for a while; then its rule (${describeWant(want)}) selects again`]
         : [],
     ),
   ];

@@ -10,7 +10,7 @@ import { decode } from '../text.ts';
 import { readTree, type Tree } from '../tree.ts';
 import { LineIndex, parseYaml } from '../yaml.ts';
 import { fieldOf, firstDifference, withField } from './differences.ts';
-import { spliceFor, type FieldEdit, type Splice } from './splice.ts';
+import { spliceFor, type EditValue, type FieldEdit, type Splice } from './splice.ts';
 
 export type { FieldEdit } from './splice.ts';
 
@@ -20,7 +20,7 @@ export interface Change extends Location {
   readonly path: string;
   /** Undefined for what was added. */
   readonly before: string | boolean | undefined;
-  readonly after: string | boolean;
+  readonly after: EditValue;
 }
 
 export type EditResult =

@@ -3,11 +3,14 @@ import type { Path } from '../path.ts';
 import type { Reached, Tree } from '../tree.ts';
 import { isMap, isScalar, isSeq, toYaml, type ParsedNode, type Scalar, type YAMLMap } from '../yaml.ts';
 
+/** A map of texts can be added, and takes the place of nothing. */
+export type EditValue = string | boolean | Readonly<Record<string, string>>;
+
 /** A value that is given to one field of an object. Where there is none yet it is added. */
 export interface FieldEdit {
   /** From the root of the object. */
   readonly path: Path;
-  readonly value: string | boolean;
+  readonly value: EditValue;
 }
 
 /** Text that takes the place of what stands between two offsets. */
@@ -43,8 +46,8 @@ function isAnchored({ node, around }: Reached): boolean {
   return [node, ...around].some((one) => 'anchor' in one && one.anchor !== undefined);
 }
 
-function replace(node: ParsedNode, value: string | boolean): Splice | undefined {
-  if (!isScalar(node)) return undefined;
+function replace(node: ParsedNode, value: EditValue): Splice | undefined {
+  if (!isScalar(node) || typeof value === 'object') return undefined;
   const { type, range } = node;
   const isInLine = type === 'PLAIN' || type === 'QUOTE_SINGLE' || type === 'QUOTE_DOUBLE';
   if (!isInLine || range[0] === range[1]) return undefined;
@@ -56,12 +59,18 @@ function add(
   tree: Tree,
   { node, around }: Reached,
   keys: Path,
-  value: string | boolean,
+  value: EditValue,
 ): Splice | undefined {
   if (!isMap(node) || keys.some((key) => typeof key === 'number')) return undefined;
   const quotes = quotesOf(around[0] ?? node);
-  const rendered = render(value, quotes.values);
-  const names = keys.map((key) => render(String(key), quotes.keys ? 'QUOTE_DOUBLE' : 'PLAIN'));
+  const nameOf = (key: string): string => render(key, quotes.keys ? 'QUOTE_DOUBLE' : 'PLAIN');
+  const rendered =
+    typeof value === 'object'
+      ? `{ ${Object.entries(value)
+          .map(([key, text]) => `${nameOf(key)}: ${render(text, quotes.values)}`)
+          .join(', ')} }`
+      : render(value, quotes.values);
+  const names = keys.map((key) => nameOf(String(key)));
   if (node.flow === true) return addToFlow(text, node, names, rendered);
   const [before] = around.filter((outer): outer is YAMLMap.Parsed => isMap(outer)).slice(-1);
   return addToBlock(text, { map: node, outer: before, offset: tree.offsetOf([]) }, names, rendered);

@@ -235,6 +235,33 @@ Rollback-To: 2`);
   });
 });
 
+it('pins what a rule selected, and the controller keeps the pin', async () => {
+  const { name, key, model, file } = await promoted();
+  const text = manifest(name, model, '3');
+  const ruled = text.replace("version: '3'   # see the wiki", 'versionFrom: { latest: {} }   # the newest');
+  await daemon.settled(key, 'UpToDate', await place.commit({ [file]: ruled }));
+  expect((await mlflow.state(model)).stages).toMatchObject({ 4: 'Production' });
+
+  const args = ['--yes', '--target', 'Production', '--reason', "Ada's word: #7", '--pin-for', '2h'];
+  const { code, stdout } = await prompt('rollback', key, ...args, ...AUTHOR);
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/Production +4 → 3 .*held it until/),
+  });
+  expect(stdout).toContain('Production is pinned for a while; then its rule (latest) selects again');
+  await daemon.settled(key, 'UpToDate', await place.repo.tip());
+  expect((await mlflow.state(model)).stages).toMatchObject({ 3: 'Production' });
+  const now = await place.repo.show('main', file);
+  const [added = ''] = /\n *pin: .*/.exec(now) ?? [];
+  expect(now.replace(added, '')).toBe(ruled.trimEnd());
+  expect(added).toContain(`"Ada's word: #7"`);
+
+  expect(await prompt('rollback', key, ...args, ...AUTHOR)).toMatchObject({ code: 0 });
+  expect((await place.repo.show('main', file)).match(/pin: .*/g)).toEqual([
+    expect.stringContaining('version: "2"'),
+  ]);
+});
+
 describe('rollback, suspend and resume for programs', () => {
   it('say in JSON what was changed, and what was so already', async () => {
     const { key, model, file } = await promoted();

@@ -183,6 +183,15 @@ describe('a field that is added', () => {
     expect(result.kind === 'edited' && /(?<!\r)\n/.test(result.text)).toBe(false);
   }); // prettier-ignore
 
+  it.each([
+    ['below block fields', '    - name: Production\n      versionFrom: { latest: {} } # rule\n', ['+      pin: { version: "3", reason: "it\'s: #1", until: "2026-12-01T00:00:00Z" }']],
+    ['in flow style', "    - { name: Production, versionFrom: { alias: 'a' } }\n", ["-    - { name: Production, versionFrom: { alias: 'a' } }", `+    - { name: Production, versionFrom: { alias: 'a' }, pin: { version: '3', reason: 'it''s: #1', until: '2026-12-01T00:00:00Z' } }`]],
+    ['in JSON', '    [{"name":"Production","versionFrom":{"latest":{}}}]\n', ['-    [{"name":"Production","versionFrom":{"latest":{}}}]', '+    [{"name":"Production","versionFrom":{"latest":{}}, pin: { version: "3", reason: "it\'s: #1", until: "2026-12-01T00:00:00Z" }}]']],
+  ])('may be a map of texts: %s', (_, lines, expected) => {
+    const value = { version: '3', reason: "it's: #1", until: '2026-12-01T00:00:00Z' };
+    expect(diff(stage(lines), { path: ['spec', 'stages', 0, 'pin'], value })).toEqual(expected);
+  }); // prettier-ignore
+
   it('takes the place of the opposite', () => {
     const text = `${HEAD}spec:\n  suspend: false # for now\n  model: m\n  stages: [{ name: Production, version: "4" }]\n`;
     expect(diff(text, SUSPEND)).toEqual(['-  suspend: false # for now', '+  suspend: true # for now']);

@@ -4,12 +4,20 @@ import type { HistoryEntry, ModelPromotionStatus } from '../../../src/api/genera
 import type { Target, TargetId } from '../../../src/domain/desired.ts';
 import { planRollback, type Rollback } from '../../../src/domain/rollback.ts';
 
-/** `stage/Production=4`, or `alias/blue<stage/Staging` for one that follows. */
+const NOW = Date.UTC(2026, 10, 20);
+
+/** `stage/Production=4`, `alias/blue<stage/Staging` for one that follows, `stage/Production~` for a rule, `~4` for a pinned one. */
 function target(text: string): Target {
-  const [, id = '', mark, value = ''] = /^([^=<]+)([=<])(.+)$/.exec(text) ?? [];
+  const [, id = '', mark, value = ''] = /^([^=<~]+)([=<~])(.*)$/.exec(text) ?? [];
+  const pin = { version: value, reason: 'INC-7', until: value === '9' ? NOW : NOW + 1 };
   const want =
-    mark === '=' ? { kind: 'pinned', version: value } : { kind: 'follows', source: value as TargetId };
-  return { id: id as TargetId, want } as Target;
+    mark === '~'
+      ? { kind: 'latest', filter: [] }
+      : mark === '='
+        ? { kind: 'pinned', version: value }
+        : { kind: 'follows', source: value };
+  const parsed: object = { id, want, ...(mark === '~' && value !== '' && { pin }) };
+  return parsed as Target;
 }
 
 /** Oldest first: `r1 stage/Production 2>3`, and `!` for a repair. */
@@ -47,7 +55,7 @@ function plan({ declared, history: lines = [], records = {}, to, only }: Case): 
     applied: { version, how: 'Applied' as const },
   }));
   const status: ModelPromotionStatus = { history: entries, targets };
-  return planRollback({ targets: declared.map(target), status, to, only });
+  return planRollback({ targets: declared.map(target), status, to, only, now: NOW });
 }
 
 function inShort(rollback: Rollback): string[] {
@@ -76,6 +84,9 @@ describe('without a version', () => {
     ['going back twice goes further back before the first is carried out', { declared: ['stage/Production=3'], history: ['r1 stage/Production 2>3', 'r2 stage/Production 3>4'] }, ['stage/Production 3>2']],
     ['a version that never took its target gives way to the one that holds it', { declared: ['stage/Production=5', 'alias/champion=4'], history: MOVED }, ['stage/Production 5>4']],
     ['one target alone', { declared: TWO, history: MOVED, only: 'alias/champion' }, ['alias/champion 4>3']],
+    ['what a rule selects is pinned for a while', { declared: ['stage/Production~', 'alias/champion<stage/Production'], history: ['r1 stage/Production 3>4', 'r1 alias/champion 3>4'] }, ['stage/Production 4>3', '@champion follows Production, and goes with it', 'Production is pinned for a while; then its rule (latest) selects again']],
+    ['what is pinned beside a rule goes further back', { declared: ['stage/Production~3'], history: ['r1 stage/Production 2>3', 'r2 stage/Production 3>4', 'r3 stage/Production 4>3'] }, ['stage/Production 3>2', 'Production is pinned for a while; then its rule (latest) selects again']],
+    ['a pin that has run out does not count', { declared: ['stage/Production~9'], history: ['r1 stage/Production 3>4'] }, ['stage/Production 4>3', 'Production is pinned for a while; then its rule (latest) selects again']],
     ['a change without a revision is told by its time', { declared: ['stage/Production=4'], history: [' stage/Production 3>4'] }, ['stage/Production 4>3']],
   ])('%s', (_, given, expected) => {
     expect(inShort(plan(given))).toEqual(expected);
@@ -87,6 +98,7 @@ describe('without a version', () => {
     ['the oldest version of a history that was gone back through', { declared: ['stage/Production=3'], history: ['r1 stage/Production 3>4', 'r2 stage/Production 4>3'] }, /no version before/],
     ['a target that is not there', { declared: TWO, only: 'stage/Staging' }, /^refused: there is no target stage\/Staging in it; there is stage\/Production, alias\/champion/],
     ['a target that follows another one', { declared: ['stage/Production=4', 'alias/champion<stage/Production'], only: 'alias/champion' }, /follows Production; bring that one back, or pin @champion/],
+    ['a rule of which nobody knows what it chose', { declared: ['stage/Production~'] }, /Production is chosen by a rule \(latest\), and what it chose is not known; set a pin by hand/],
     ['nothing that is pinned', { declared: ['alias/champion<stage/Production'] }, /no version is pinned/],
   ])('refuses %s', (_, given, message) => {
     expect(inShort(plan(given))[0]).toMatch(message);
