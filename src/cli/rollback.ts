@@ -169,8 +169,8 @@ function propose({ key, object }: Declared, { returns }: Returns, pin: Pin): Pro
   };
 }
 
-/** Of a reason in a pin, by the contract. */
-const LONGEST_REASON = 500;
+/** Of a reason in a pin, for which the contract has 500 characters. */
+const LONGEST_REASON = 250;
 
 function editsFor({ spec }: ModelPromotion, { target, from, to, by }: Return, pin: Pin): FieldEdit[] {
   const list = target.startsWith('stage/') ? 'stages' : 'aliases';
