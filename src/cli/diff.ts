@@ -1,5 +1,4 @@
 /** `modelpromotion diff`: what two revisions of manifests, or two registries, say differently. */
-import { access } from 'node:fs/promises';
 import type { Listing, Problem } from '../api/listing.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
 import { diffManifests } from '../domain/manifest-diff.ts';
@@ -7,6 +6,7 @@ import { diffRegistries } from '../domain/registry-diff.ts';
 import { readPaths } from '../sources/folder.ts';
 import { readRevision } from '../sources/revision.ts';
 import { EXIT, worst, type ExitCode } from './exit.ts';
+import { isThere } from './files.ts';
 import { ONE_REGISTRY_OPTIONS, openOneRegistry } from './one-registry.ts';
 import { openOtherRegistry, OTHER_REGISTRY_OPTIONS } from './other-registry.ts';
 import { renderManifestDiff, renderRegistryDiff } from './render/diff.ts';
@@ -60,13 +60,6 @@ async function read(side: string, signal: AbortSignal): Promise<Listing> {
   if (colon > 0 && !(await isThere(side)))
     return readRevision(process.cwd(), side.slice(0, colon), side.slice(colon + 1), signal);
   return readPaths([side], process.stdin, signal);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function registries(config: DiffConfig, env: Environment, signal: AbortSignal): Promise<ExitCode> {

@@ -27,6 +27,13 @@ describe('files of a command', () => {
     expect(await readFile(join(dir, 'b.yaml'), 'utf8')).toBe('B');
   });
 
+  it.each(['/proc/nowhere', '/proc/nowhere/deep'])(
+    'are refused where no folder can be made: %s',
+    async (dir) => {
+      await expect(write(dir, { 'a.yaml': 'A' })).rejects.toThrow('0 of 1 files were written');
+    },
+  );
+
   it('are none at all when one would be overwritten', async () => {
     const dir = place();
     await write(dir, { 'b.yaml': 'mine' });
