@@ -50,9 +50,11 @@ export function parseFilter(text: string): Filter {
   const rest = tokens.next();
   if (rest === undefined) return conditions;
   if (isWord(rest, 'OR')) throw new FilterError('MLflow joins conditions with AND only; there is no OR');
-  throw new FilterError(
-    `${quote(rest.text)} is not expected at character ${rest.at + 1}; write AND between conditions`,
-  );
+  const advice =
+    rest.kind === 'text'
+      ? 'a text that holds one kind of quote is written in the other kind'
+      : 'write AND between conditions';
+  throw new FilterError(`${quote(rest.text)} is not expected at character ${rest.at + 1}; ${advice}`);
 }
 
 function readCondition(tokens: Tokens): Condition {

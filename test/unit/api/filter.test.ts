@@ -49,6 +49,7 @@ describe('a filter that MLflow would refuse or misread is refused before', () =>
     ['version_number LIKE 3', /version_number is compared with/],
     ["tags.a = 'x", /quote at character 9 is not closed/],
     ["tags.a = 'it\\'s'", /quotes of the other kind/],
+    ["tags.a = 'it''s'", /"s" is not expected at character 14; a text that holds one kind of quote/],
     ["tags.a = 'x' tags.b = 'y'", /"tags.b" is not expected at character 13; write AND/],
     ["tags.a = 'x' AND", /ends too early/],
     ["run_id IN 'a'", /a list is written/],
