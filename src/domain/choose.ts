@@ -3,7 +3,7 @@
  *
  * - Only READY versions that pass the filter are considered.
  * - `latest`: the highest number. `best`: the best value; of equal ones the newer.
- * - Who holds the target and may be considered stays while nobody is better by `minImprovement`, and for `holdFor`.
+ * - Who holds the target stays while its value cannot be read, and, where it can, while nobody is better by `minImprovement`, and for `holdFor`.
  * - Where the rule asks for an effect, the difference of all logged values has to be beyond chance.
  * - A pin comes before its rule until it runs out.
  */
@@ -133,15 +133,24 @@ const SHOWN = 10;
 function rank(rule: Best, versions: readonly Version[], grounds: Grounds): Ranking {
   const measured = versions.flatMap((version): Measured[] => {
     const value = valueOf(version, rule.metric, grounds);
-    return value === undefined || Number.isNaN(value) ? [] : [{ version, value }];
+    return value === undefined || !Number.isFinite(value) ? [] : [{ version, value }];
   });
+  const unreadable = versions.filter(
+    ({ version }) => grounds.evidence.get(version)?.kind === 'unknown',
+  ).length;
   const considered = measured.filter(({ value }) => value >= rule.min && value <= rule.max);
-  return { measured: measured.length, ranked: considered.toSorted((a, b) => compare(a, b, rule.goal)) };
+  return {
+    measured: measured.length,
+    unreadable,
+    ranked: considered.toSorted((a, b) => compare(a, b, rule.goal)),
+  };
 }
 
 interface Ranking {
-  /** How many have a value. */
+  /** How many have a finite value. */
   readonly measured: number;
+  /** How many have a run that was deleted, or is not ours to see. */
+  readonly unreadable: number;
   /** What the rule considers, the best first. */
   readonly ranked: readonly Measured[];
 }
@@ -154,6 +163,9 @@ function best(rule: Best, id: TargetId, setting: Setting): Choice {
   const ranking = rank(rule, versions, grounds);
   const { ranked } = ranking;
   const counts = countsOf(rule, model.versions.size, versions.length, ranking);
+  const lost = lostHolder(id, versions, setting);
+  if (lost !== undefined)
+    return { candidate: { kind: 'found', version: lost.holder }, evidence: [counts, lost.why] };
   const [first] = ranked;
   if (first === undefined) {
     const message =
@@ -171,6 +183,18 @@ function best(rule: Best, id: TargetId, setting: Setting): Choice {
     evidence: [...shown, counts, ...(why === undefined ? [] : [why])],
     until,
   };
+}
+
+/** Who holds the target stays while nobody can tell how good it is: losing sight of it is no reason to replace it. */
+function lostHolder(
+  id: TargetId,
+  versions: readonly Version[],
+  { model, grounds }: Setting,
+): { readonly holder: Version; readonly why: string } | undefined {
+  const holder = currentHolder(id, model);
+  if (holder === undefined || !versions.includes(holder)) return undefined;
+  const fact = grounds.evidence.get(holder.version);
+  return fact?.kind === 'unknown' ? { holder, why: `${holder.version} stays: ${fact.message}` } : undefined;
 }
 
 /** Whose every value has to be known to tell whether a difference is more than chance. */
@@ -197,7 +221,7 @@ function valueOf({ version }: Version, metric: string, { evidence }: Grounds): n
 
 function compare(a: Measured, b: Measured, goal: Best['goal']): number {
   const better = goal === 'maximize' ? b.value - a.value : a.value - b.value;
-  return better === 0 || Number.isNaN(better) ? byNumber(a.version, b.version) : better;
+  return better === 0 ? byNumber(a.version, b.version) : better;
 }
 
 interface Standing {
@@ -244,14 +268,19 @@ function rival(first: Measured, standing: Standing | undefined, rule: Best, cont
     why: `${measured.version.version} stays${why}`,
   });
   const { version } = first.version;
-  if (gain < rule.minImprovement)
-    return stay(`: ${version} is better by ${gain}, less than the ${rule.minImprovement} that are asked for`);
+  if (gain < rule.minImprovement * (1 - ROUNDING))
+    return stay(
+      `: ${version} is better by ${Number(gain.toPrecision(12))}, less than the ${rule.minImprovement} that are asked for`,
+    );
   const effect = effectOf(first, measured, rule, contest);
   if (effect.tooSmall) return stay(`: ${effect.words}`);
   const until = (since ?? -Infinity) + rule.holdFor;
   if (contest.now < until) return { ...stay(` until ${new Date(until).toISOString()} (holdFor)`), until };
   return effect.words === undefined ? { winner: first } : { winner: first, why: effect.words };
 }
+
+/** 0.3 - 0.2 is less than 0.1, as computers reckon. */
+const ROUNDING = 1e-9;
 
 function gainOf(one: number, other: number, goal: Best['goal']): number {
   return goal === 'maximize' ? one - other : other - one;
@@ -286,10 +315,16 @@ function round(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-function countsOf(rule: Best, all: number, passed: number, { measured, ranked }: Ranking): string {
+function countsOf(
+  rule: Best,
+  all: number,
+  passed: number,
+  { measured, unreadable, ranked }: Ranking,
+): string {
   const left = [
     reasonFor(all - passed, 'not READY or not past the filter'),
-    reasonFor(passed - measured, `without a value of ${rule.metric}`),
+    reasonFor(unreadable, 'with a run that was deleted or may not be read'),
+    reasonFor(passed - measured - unreadable, `without a finite value of ${rule.metric}`),
     reasonFor(measured - ranked.length, 'out of bounds'),
   ].filter((words) => words !== undefined);
   const considered = `${ranked.length} of ${plural(all, 'version')} considered`;

@@ -58,7 +58,7 @@ describe('A version that is the best', () => {
     expect(planned.output).toMatch(
       /5: accuracy=0.93\n +2: accuracy=0.93\n +4: accuracy=0.91\n +1: accuracy=0.7\n/,
     );
-    expect(planned.output).toMatch(/4 of 6 versions considered; 2 without a value of accuracy/);
+    expect(planned.output).toMatch(/4 of 6 versions considered; 2 without a finite value of accuracy/);
     const applied = await run('apply', spec);
     expect([applied.code, (await mlflow.state(model)).stages]).toEqual([0, { 5: 'Production' }]);
     const again = await run('plan', spec);

@@ -90,6 +90,25 @@ describe('best', () => {
       'no READY version passes the filter',
     ],
     ['leaves NaN out', best, { metrics: { ...rising, 'run-4': { acc: Number.NaN } } }, '3'],
+    ['leaves infinities out', best, { metrics: { ...rising, 'run-4': { acc: Infinity } } }, '3'],
+    [
+      'keeps who holds the target when its run was deleted',
+      best,
+      { others: { 'run-3': { kind: 'unknown', reason: 'RegistryRefused', message: 'run 3 was deleted' } } },
+      '3',
+    ],
+    [
+      'leaves out another one whose run was deleted',
+      best,
+      { others: { 'run-4': { kind: 'unknown', reason: 'RegistryRefused', message: 'run 4 was deleted' } } },
+      '3',
+    ],
+    [
+      'reckons as people do',
+      { ...best, minImprovement: 0.1 },
+      { metrics: { 'run-3': { acc: 0.2 }, 'run-4': { acc: 0.3 } } },
+      '4',
+    ],
     ['leaves out what has no such metric', best, { metrics: { ...rising, 'run-4': { f1: 1 } } }, '3'],
     ['leaves out whose run is gone', best, { others: { 'run-4': { kind: 'absent' } } }, '3'],
     [
@@ -155,7 +174,7 @@ describe('best', () => {
     expect(evidence).toEqual([
       '4: acc=0.95',
       '3: acc=0.9 (holds Production)',
-      '2 of 4 versions considered; 1 without a value of acc, 1 out of bounds',
+      '2 of 4 versions considered; 1 without a finite value of acc, 1 out of bounds',
     ]);
   });
 
