@@ -99,6 +99,10 @@ function ofSource(source: string, { model, grounds, mayRegister }: Setting): Can
     const message = `version ${before}, which was registered from ${source}, was deleted; it is registered again when the model's tag ${tag} is removed`;
     return { kind: 'unusable', reason: 'VersionNotFound', message };
   }
+  if (resolved?.kind === 'known' && resolved.value.isDeleted === true) {
+    const message = `run ${resolved.value.runId} was deleted, and nothing is registered from it any more`;
+    return { kind: 'unusable', reason: 'SourceNotFound', message };
+  }
   if (resolved?.kind === 'known') return { kind: 'unregistered', source: resolved.value };
   if (resolved?.kind === 'unknown') return { ...resolved, kind: 'unusable' };
   return { kind: 'unusable', reason: 'SourceNotFound', message: `there is no model at ${source}` };

@@ -16,6 +16,8 @@ export interface ResolvedSource {
   readonly runId: string;
   /** Of a logged model, which only MLflow 3 has. */
   readonly modelId: string | undefined;
+  /** Its run was deleted: what is registered from it is still known by it, and nothing new is. */
+  readonly isDeleted?: boolean;
 }
 
 export interface Grounds {

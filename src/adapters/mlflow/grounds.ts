@@ -16,7 +16,9 @@ import { unlessAborted } from './abort.ts';
 import { RegistryError } from './errors.ts';
 import { unknownFrom } from './sweep.ts';
 import type { TrackingCalls } from './tracking.ts';
-import type { WireLoggedModel } from './wire-runs.ts';
+import type { WireLoggedModel, WireRun } from './wire-runs.ts';
+
+type Output = NonNullable<NonNullable<WireRun['outputs']>['model_outputs']>[number];
 
 /** Milliseconds that a first asker waits for company. */
 const WINDOW = 5;
@@ -125,22 +127,41 @@ export class GroundsReader {
   }
 
   /**
-   * As MLflow's own client does (mlflow/tracking/_model_registry/fluent.py, _register_model): a logged model of that
-   * name, which MLflow 3 makes, or a folder of the run's artifacts that holds a model.
+   * What MLflow's own client registers (mlflow/tracking/_model_registry/fluent.py, _register_model): of the run's logged
+   * models of that name, which MLflow 3 makes, the one of the largest step, or a folder of the run's artifacts that holds a
+   * model. The client looks at the folder first; both under one name are not met, and a server may be kept from its files.
    */
   async #resolveRun(declared: string, runId: string, path: string): Promise<ResolvedSource> {
     const { info, outputs } = await this.#run(runId);
     const folder = `${(info.artifact_uri ?? '').replace(/\/+$/, '')}/${path}`;
-    const ids = (outputs?.model_outputs ?? []).map(({ model_id: id }) => id);
-    const models = await Promise.all(ids.map((id) => this.#logged(id)));
-    const named = models.filter(({ info: { name } }) => name === path);
-    const names = new Set([declared, folder, ...named.flatMap(namesOf)]);
-    const modelId = named.at(-1)?.info.model_id;
-    if (modelId !== undefined) return { declared, names, source: `models:/${modelId}`, runId, modelId };
+    const isDeleted = info.lifecycle_stage === 'deleted';
+    const named = await this.#loggedAs(path, outputs?.model_outputs ?? []);
+    if (named !== undefined) {
+      const { model_id: modelId } = named.info;
+      const names = new Set([declared, folder, ...namesOf(named)]);
+      return { declared, names, source: `models:/${modelId}`, runId, modelId, isDeleted };
+    }
     const { calls, closing } = this.#options;
     const files = await calls.artifacts(runId, path, closing);
     if (!files.includes(`${path}/MLmodel`)) throw missing(`run ${runId} has no model at ${path}`);
-    return { declared, names, source: folder, runId, modelId: undefined };
+    const names = new Set([declared, folder]);
+    return { declared, names, source: folder, runId, modelId: undefined, isDeleted };
+  }
+
+  /** Of several of one name the one of the largest step, and of those the newest. One that was deleted does not count. */
+  async #loggedAs(path: string, outputs: readonly Output[]): Promise<WireLoggedModel | undefined> {
+    const models = await Promise.all(
+      outputs.map(async ({ model_id: id, step = 0 }) => {
+        const model = await this.#logged(id).catch(unlessThere);
+        return model === undefined ? [] : [{ step, model }];
+      }),
+    );
+    const created = ({ info }: WireLoggedModel): number => info.creation_timestamp_ms ?? 0;
+    return models
+      .flat()
+      .filter(({ model: { info } }) => info.name === path)
+      .sort((a, b) => a.step - b.step || created(a.model) - created(b.model))
+      .at(-1)?.model;
   }
 
   async #resolveLogged(declared: string, modelId: string): Promise<ResolvedSource> {
@@ -207,6 +228,10 @@ class Recent<T> {
 /** Whose evidence it is: that of a run, and of a logged model. */
 function keyOf({ runId, source }: Version): string {
   return `${runId}\n${source}`;
+}
+
+function unlessThere(error: unknown): undefined {
+  if (!(error instanceof RegistryError && error.notFound)) throw error;
 }
 
 function missing(message: string): RegistryError {

@@ -16,7 +16,7 @@ export interface WireRun {
   data?: { metrics?: WireMetric[]; params?: WireTag[]; tags?: WireTag[] };
   inputs?: { dataset_inputs?: { dataset?: { name?: string; digest?: string }; tags?: WireTag[] }[] };
   /** Of MLflow 3: the models that were logged in it. */
-  outputs?: { model_outputs?: { model_id: string }[] };
+  outputs?: { model_outputs?: { model_id: string; step?: number }[] };
 }
 
 export interface WireLoggedModel {
@@ -26,6 +26,7 @@ export interface WireLoggedModel {
     source_run_id?: string;
     name?: string;
     artifact_uri?: string;
+    creation_timestamp_ms?: number;
   };
   data?: { metrics?: WireMetric[]; params?: WireTag[] };
 }
@@ -79,7 +80,11 @@ const run = {
         model_outputs: {
           type: 'array',
           nullable: true,
-          items: { type: 'object', required: ['model_id'], properties: { model_id: { type: 'string' } } },
+          items: {
+            type: 'object',
+            required: ['model_id'],
+            properties: { model_id: { type: 'string' }, step: time },
+          },
         },
       },
     },
@@ -99,6 +104,7 @@ const loggedModel = {
         source_run_id: text,
         name: text,
         artifact_uri: text,
+        creation_timestamp_ms: time,
       },
     },
     data: { type: 'object', nullable: true, properties: { metrics, params: tags } },

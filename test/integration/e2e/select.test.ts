@@ -158,6 +158,39 @@ describe('What is registered from a run', () => {
     expect((await mlflow.state(model)).stages).toEqual({ 1: 'Production' });
   });
 
+  it.each([
+    [5, 10],
+    [10, 5],
+  ])(
+    'is the checkpoint of the largest step, as MLflow has it: logged at %i, then at %i',
+    async (...steps) => {
+      const [model, runId] = [uniqueModel('checkpoint'), await aRun()];
+      await mlflow.createModel(model);
+      const ids = new Map<number, string>();
+      for (const step of steps) ids.set(step, await aLoggedModel(runId, 'model', step));
+      const gone = await aLoggedModel(runId, 'scratch', 99);
+      await mlflow.call('DELETE', `logged-models/${gone}`, {});
+      const spec = { model, ...production({ source: `runs:/${runId}/model` }) };
+      const { code, output } = await run('apply', spec);
+      expect(code, output).toBe(0);
+      expect((await mlflow.version(model, '1')).source).toBe(`models:/${ids.get(10)}`);
+    },
+  );
+
+  it('is not registered from a run that was deleted', async () => {
+    const [model, runId] = [uniqueModel('deleted-run'), await aRun()];
+    await mlflow.createModel(model);
+    await aLoggedModel(runId);
+    const spec = { model, ...production({ source: `runs:/${runId}/model` }) };
+    await mlflow.call('POST', 'runs/delete', { run_id: runId });
+    const refused = await run('apply', spec);
+    expect([refused.code, refused.output]).toEqual([3, expect.stringContaining(`run ${runId} was deleted`)]);
+    await mlflow.call('POST', 'runs/restore', { run_id: runId });
+    expect((await run('apply', spec)).code).toBe(0);
+    await mlflow.call('POST', 'runs/delete', { run_id: runId });
+    expect((await run('plan', spec)).output).toContain('0 changes to apply');
+  });
+
   it('makes the model where it is asked to', async () => {
     const [model, runId] = [uniqueModel('create'), await aRun()];
     await aLoggedModel(runId);

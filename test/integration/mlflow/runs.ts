@@ -19,12 +19,12 @@ export async function aRun(metrics: Readonly<Record<string, number | string>> = 
 }
 
 /** What MLflow 3's clients leave when they log a model in a run: a logged model that is an output of the run. */
-export async function aLoggedModel(runId: string, name = 'model'): Promise<string> {
+export async function aLoggedModel(runId: string, name = 'model', step = 0): Promise<string> {
   const answer = (await post('logged-models', { experiment_id: '0', name, source_run_id: runId })) as {
     model: { info: { model_id: string } };
   };
   const { model_id: id } = answer.model.info;
   await mlflow.call('PATCH', `logged-models/${id}`, { model_id: id, status: 'LOGGED_MODEL_READY' });
-  await post('runs/outputs', { run_id: runId, models: [{ model_id: id, step: 0 }] });
+  await post('runs/outputs', { run_id: runId, models: [{ model_id: id, step }] });
   return id;
 }
