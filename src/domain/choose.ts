@@ -9,12 +9,12 @@
  */
 import { plural } from '../api/plural.ts';
 import { describeTarget, isRule, type Best, type Promotion, type Target, type TargetId } from './desired.ts';
-import { isRegisteredFrom, valuesIn, type Grounds, type ResolvedSource, type SampleOf } from './grounds.ts';
+import { valuesIn, versionOfSource, type Grounds, type SampleOf } from './grounds.ts';
 import type { Evidence } from './evidence.ts';
 import { passing } from './filter.ts';
 import { byNumber, type Fact, type Model, type Version } from './observed.ts';
 import type { Records } from './record.ts';
-import { registeredTag } from './registration.ts';
+import { deletedOf } from './registration.ts';
 import { currentHolder, selectCandidate, usable, type Candidate } from './select.ts';
 import { worthOf } from './worth.ts';
 
@@ -83,20 +83,15 @@ function ofRun(runId: string, model: Model): Candidate {
 /** What a person deleted is not registered again. */
 function ofSource(source: string, { model, grounds, mayRegister }: Setting): Candidate {
   const resolved = grounds.sources.get(source);
-  const [version] = [...model.versions.values()]
-    .filter(
-      (one) => isRegisteredFrom(one, source) || (resolved?.kind === 'known' && isOf(resolved.value, one)),
-    )
-    .sort(byNumber);
+  const version = versionOfSource(source, resolved, model);
   if (version !== undefined) return usable(version);
   if (!mayRegister) {
     const message = `no version is registered from ${source}, and the registry does not allow this namespace to register any (its spec.access)`;
     return { kind: 'unusable', reason: 'NotAllowed', message };
   }
-  const tag = registeredTag(source);
-  const before = model.tags.get(tag);
-  if (before !== undefined) {
-    const message = `version ${before}, which was registered from ${source}, was deleted; it is registered again when the model's tag ${tag} is removed`;
+  const deleted = deletedOf(source, resolved, model);
+  if (deleted !== undefined) {
+    const message = `version ${deleted.version}, which was registered from ${source}, was deleted; it is registered again when the model's tag ${deleted.tag} is removed`;
     return { kind: 'unusable', reason: 'VersionNotFound', message };
   }
   if (resolved?.kind === 'known' && resolved.value.isDeleted === true) {
@@ -106,11 +101,6 @@ function ofSource(source: string, { model, grounds, mayRegister }: Setting): Can
   if (resolved?.kind === 'known') return { kind: 'unregistered', source: resolved.value };
   if (resolved?.kind === 'unknown') return { ...resolved, kind: 'unusable' };
   return { kind: 'unusable', reason: 'SourceNotFound', message: `there is no model at ${source}` };
-}
-
-function isOf({ names, modelId }: ResolvedSource, { source }: Version): boolean {
-  const plain = source.replace(/\/+$/, '');
-  return names.has(plain) || (modelId !== undefined && plain === `models:/${modelId}`);
 }
 
 function latest(filter: Best['filter'], model: Model): Choice {

@@ -2,7 +2,7 @@
 import { passing } from './filter.ts';
 import type { Promotion, Want } from './desired.ts';
 import type { Evidence } from './evidence.ts';
-import type { Fact, Model, Version } from './observed.ts';
+import { byNumber, type Fact, type Model, type Version } from './observed.ts';
 
 /** A source that exists, under every name that MLflow's clients write it down by. */
 export interface ResolvedSource {
@@ -79,6 +79,29 @@ function sourcesFor(want: Want, model: Model): string[] {
 
 /** Says on a version of ours which declared source it was registered from. */
 export const REGISTERED_FROM = 'modelpromotion.dev/registered-from';
+
+/** The newest version of a source, registered by us or by anybody, under any of its names. */
+export function versionOfSource(
+  declared: string,
+  resolved: Fact<ResolvedSource> | undefined,
+  model: Model,
+): Version | undefined {
+  return [...model.versions.values()]
+    .filter(
+      (one) => isRegisteredFrom(one, declared) || (resolved?.kind === 'known' && isOf(resolved.value, one)),
+    )
+    .sort(byNumber)[0];
+}
+
+function isOf({ names, modelId }: ResolvedSource, { source }: Version): boolean {
+  const plain = plainSource(source);
+  return names.has(plain) || (modelId !== undefined && plain === `models:/${modelId}`);
+}
+
+/** Without the slash that some write at its end. */
+export function plainSource(source: string): string {
+  return source.replace(/\/+$/, '');
+}
 
 export function isRegisteredFrom({ source, tags }: Version, declared: string): boolean {
   return source === declared || tags.get(REGISTERED_FROM) === declared;

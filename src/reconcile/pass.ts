@@ -67,8 +67,9 @@ export async function reconcile(
   const { promotion, registry } = input;
   const quick = registry.snapshot(promotion.model);
   if (quick !== undefined && !asksForLook(promotion, input.memory.handledAt)) {
-    const plan = planOn(quick, await groundsFor(input, quick, signal), input, options.now());
-    const settled = plan.kind === 'UpToDate' && straysOf(input, quick).length === 0;
+    const grounds = await groundsFor(input, quick, signal);
+    const plan = planOn(quick, grounds, input, options.now());
+    const settled = plan.kind === 'UpToDate' && straysOf(input, quick, grounds).length === 0;
     if (settled || plan.kind === 'Suspended') return { kind: 'Planned', plan, attempt: undefined };
   }
   return registry.exclusive(promotion.model, () => livePass(input, options, signal));
@@ -113,7 +114,7 @@ export interface PlannedPass {
 async function livePass(input: PassInput, options: PassOptions, signal: AbortSignal): Promise<Finding> {
   const { observed, grounds, plan, digest } = await planLive(input, options.now(), signal);
   if (plan.kind !== 'Apply' || observed.kind === 'unknown' || digest === undefined) {
-    await leaveMarks(input, straysOf(input, observed), whileStanding(input, options), signal);
+    await leaveMarks(input, straysOf(input, observed, grounds), whileStanding(input, options), signal);
     return { kind: 'Planned', plan, attempt: undefined };
   }
   const model = modelIn(observed, input.promotion);
@@ -150,7 +151,7 @@ export async function applyPlan(
   const undone = after.kind === 'known' ? notShown(after.value, attempt.applied) : [];
   const now = options.now();
   const repairs = repairsAfter(input.memory.repairs, { ...attempt, undone }, now);
-  await leaveMarks(input, marksOnRegistered(input, after), options, signal);
+  await leaveMarks(input, marksOnRegistered(input, after, grounds), options, signal);
   const plan = planOn(after, grounds, { ...input, memory: { ...input.memory, repairs } }, now);
   return { kind: 'Planned', plan, attempt: { ...attempt, undone } };
 }
@@ -227,15 +228,15 @@ async function leaveMarks(
 }
 
 /** Marks that are missing on what we registered, and owner tags on targets that a new document dropped. */
-function straysOf(input: PassInput, observed: Fact<Model>): Mark[] {
+function straysOf(input: PassInput, observed: Fact<Model>, grounds: Grounds): Mark[] {
   const { promotion, memory } = input;
   const isNew = memory.generation !== promotion.generation;
   if (observed.kind !== 'known' || promotion.suspend) return [];
-  return [...marksOnRegistered(input, observed), ...(isNew ? unmarks(input, observed.value) : [])];
+  return [...marksOnRegistered(input, observed, grounds), ...(isNew ? unmarks(input, observed.value) : [])];
 }
 
-function marksOnRegistered({ promotion }: PassInput, observed: Fact<Model>): Mark[] {
-  return observed.kind === 'known' ? registrationMarks(promotion, observed.value) : [];
+function marksOnRegistered({ promotion }: PassInput, observed: Fact<Model>, { sources }: Grounds): Mark[] {
+  return observed.kind === 'known' ? registrationMarks(promotion, observed.value, sources) : [];
 }
 
 function unmarks({ promotion, owner, claimants }: PassInput, model: Model): Mark[] {

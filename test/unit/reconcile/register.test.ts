@@ -113,6 +113,17 @@ describe('a version that is not there yet', () => {
     expect([...registry.get().versions.keys()]).toEqual(['3']);
   });
 
+  it('is not registered again under another spelling when a person deletes it', async () => {
+    const registry = aRegistry(three);
+    registry.sources.set('models:/m-9', { ...resolved, declared: 'models:/m-9' });
+    await declare(start(registry), wanted);
+    const { versions, ...model } = registry.get();
+    registry.change({ ...model, versions: new Map([...versions].filter(([number]) => number !== '4')) });
+    const other = { stages: { Production: { versionFrom: { source: 'models:/m-9' } } } };
+    expect(await declare(start(registry), other)).toMatch(/^VersionNotFound: version 4, .* was deleted/);
+    expect([...registry.get().versions.keys()]).toEqual(['3']);
+  });
+
   it('is not registered, nor its source asked for, where the registry does not allow it', async () => {
     const registry = aRegistry(three);
     const shut = {
@@ -144,6 +155,15 @@ describe('a version that is there already', () => {
       'set @champion to version 5',
     ]);
   });
+});
+
+it('a version that somebody else registered is not registered again when a person deletes it', async () => {
+  const registry = aRegistry(aModel({ versions: { 3: 'Archived', 5: { source: 'models:/m-9' } } }));
+  await declare(start(registry), wanted);
+  const { versions, ...model } = registry.get();
+  registry.change({ ...model, versions: new Map([...versions].filter(([number]) => number !== '5')) });
+  expect(await declare(start(registry), wanted)).toMatch(/^VersionNotFound: version 5, .* was deleted/);
+  expect([...registry.get().versions.keys()]).toEqual(['3']);
 });
 
 describe('a registered model that is not there', () => {
