@@ -16,7 +16,7 @@ import { byNumber, type Fact, type Model, type Version } from './observed.ts';
 import type { Records } from './record.ts';
 import { deletedOf } from './registration.ts';
 import { currentHolder, selectCandidate, usable, type Candidate } from './select.ts';
-import { worthOf } from './worth.ts';
+import { WORTH_NEEDS, worthOf } from './worth.ts';
 
 export interface Choice {
   readonly candidate: Candidate;
@@ -167,7 +167,12 @@ function best(rule: Best, id: TargetId, setting: Setting): Choice {
     return { candidate: { kind: 'none', message }, evidence: [counts] };
   }
   const standing = standingOf(id, ranked, setting);
-  const { winner, why, until } = rival(first, standing, rule, { ...setting, tried: ranked.length - 1 });
+  const { winner, why, until } = contend(ranked, standing, rule, {
+    ...setting,
+    tried: ranked.length - 1,
+  }) ?? {
+    winner: first,
+  };
   const shown = ranked.slice(0, SHOWN).map(({ version, value }) => {
     const note = version === standing?.measured.version ? ` (holds ${describeTarget(id)})` : '';
     return `${version.version}: ${rule.metric}=${value}${note}`;
@@ -196,10 +201,11 @@ export function samplesFor({ targets }: Promotion, grounds: Grounds, model: Mode
   return targets.flatMap(({ want, id }) => {
     if (want.kind !== 'best' || want.minEffect === undefined) return [];
     const { ranked } = rank(want, passing(want.filter, model), grounds);
-    const [first] = ranked;
     const holder = holderIn(ranked, id, model);
-    if (first === undefined || holder === undefined || holder === first) return [];
-    return [first, holder].map(({ version: { runId } }) => ({ runId, metric: want.metric }));
+    if (holder === undefined) return [];
+    const challengers = challengersOf(holder, ranked, want);
+    if (challengers.length === 0) return [];
+    return [holder, ...challengers].map(({ version: { runId } }) => ({ runId, metric: want.metric }));
   });
 }
 
@@ -252,9 +258,34 @@ interface Verdict {
   readonly until?: number;
 }
 
-/** Whether the first one takes the place of who holds the target. */
-function rival(first: Measured, standing: Standing | undefined, rule: Best, contest: Contest): Verdict {
-  if (standing === undefined || standing.measured.version === first.version) return { winner: first };
+/** Of those that are better, the ones whose effect is looked at. */
+const MOST_TRIED = 10;
+
+/** Who may take the place of who holds the target, the best first. Without an effect to show, that is the best alone. */
+function challengersOf(holder: Measured, ranked: readonly Measured[], { minEffect }: Best): Measured[] {
+  const most = minEffect === undefined ? 1 : MOST_TRIED;
+  return ranked.slice(0, ranked.indexOf(holder)).slice(0, most);
+}
+
+/** The best that can show an effect; one that cannot is in nobody's way. Undefined where nobody stands against it. */
+function contend(
+  ranked: readonly Measured[],
+  standing: Standing | undefined,
+  rule: Best,
+  contest: Contest,
+): Verdict | undefined {
+  if (standing === undefined) return undefined;
+  const { measured } = standing;
+  const verdicts = challengersOf(measured, ranked, rule).map((one) => rival(one, standing, rule, contest));
+  return (
+    verdicts.find(({ winner }) => winner !== measured) ??
+    verdicts.find(({ until }) => until !== undefined) ??
+    verdicts[0]
+  );
+}
+
+/** Whether a better one takes the place of who holds the target. */
+function rival(first: Measured, standing: Standing, rule: Best, contest: Contest): Verdict {
   const { measured, since } = standing;
   const gain = gainOf(first.value, measured.value, rule.goal);
   const stay = (why: string): Verdict => ({
@@ -297,7 +328,7 @@ function effectOf(
   if (worth === undefined)
     return {
       tooSmall: true,
-      words: `${names} have ${counts}, and two each are needed to tell a difference from chance`,
+      words: `${names} have ${counts}; to tell a difference from chance, ${WORTH_NEEDS}`,
     };
   const effect = gainOf(worth.difference, 0, goal);
   const words = `${first.version.version} is better than ${holder.version.version} by ${round(effect)} ± ${round(worth.margin)} (95 % for ${plural(tried, 'candidate')}; ${counts})`;

@@ -39,10 +39,10 @@ export function sampleKey({ runId, metric }: SampleOf): string {
   return `${runId} ${metric}`;
 }
 
-/** Numbers that can be reckoned with; none where they are not known. */
+/** None where they are not known. */
 export function valuesIn(samples: Grounds['samples'], of: SampleOf): number[] {
   const fact = samples.get(sampleKey(of));
-  return fact?.kind === 'known' ? fact.value.filter(Number.isFinite) : [];
+  return fact?.kind === 'known' ? [...fact.value] : [];
 }
 
 /** What has to be read before the rules of a promotion can select. */

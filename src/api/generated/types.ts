@@ -49,7 +49,7 @@ export interface BestRule {
   readonly filter?: string;
   /** By how much a version has to be better than the one that holds the target to take its place. */
   readonly minImprovement: number;
-  /** By how much a version has to be better beyond chance. All logged values of the metric are then taken for repeated measurements, such as one a fold, and the difference of their means counts, less the margin of 95 % for all candidates together. Who has fewer than two values takes nobody's place. */
+  /** By how much a version has to be better beyond chance. All logged values of the metric are then taken for repeated measurements, such as one a fold, and the difference of their means counts, less the margin of 95 % for all candidates together. Who has fewer than two values, or one that is not finite, takes nobody's place; the next best is tried then. */
   readonly minEffect?: number;
   /** How long the version that was put there stays at least, as a Go duration. */
   readonly holdFor?: string;

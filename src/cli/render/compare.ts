@@ -3,6 +3,7 @@ import { plural } from '../../api/plural.ts';
 import { clip } from '../../api/quote.ts';
 import { toYaml } from '../../api/yaml.ts';
 import { SECTIONS } from '../../domain/comparison.ts';
+import { WORTH_NEEDS } from '../../domain/worth.ts';
 import type { CompareReport, RowReport } from '../compare-report.ts';
 import type { Format } from './plan.ts';
 import { brief, shown } from './search.ts';
@@ -82,7 +83,7 @@ function effectText({
 }: CompareReport['effects'][number]): string {
   const pair = `${shown(metric)}: ${version} against ${against}`;
   if (difference === undefined || margin === undefined)
-    return `${pair}: ${ours} and ${theirs} values, and two each are needed to tell a difference from chance`;
+    return `${pair}: ${ours} and ${theirs} values; to tell a difference from chance, ${WORTH_NEEDS}`;
   const verdict = Math.abs(difference) > margin ? 'more than chance' : 'may be chance';
   return `${pair}: ${signed(difference)} ± ${brief(margin)}, ${verdict} (95 % for ${plural(candidates, 'candidate')}; ${ours} and ${theirs} values)`;
 }

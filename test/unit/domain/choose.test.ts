@@ -161,12 +161,23 @@ describe('best', () => {
       'stays where there is one value',
       { 'run-3': [0.8, 0.9, 1], 'run-4': [0.95] },
       '3',
-      /^3 stays: 4 and 3 have 1 and 3 values of acc, and two each are needed/,
+      /^3 stays: 4 and 3 have 1 and 3 values of acc; to tell a difference from chance, at least two finite/,
     ],
     ['stays where the values are not known', {}, '3', /have 0 and 0 values/],
   ])('with minEffect %s', (_what, values, expected, words) => {
     const choice = choose({ best: { ...best, minEffect: 0.01 } }, { values });
     expect([chosen(choice), choice.evidence.at(-1)]).toEqual([expected, expect.stringMatching(words)]);
+  });
+
+  it('goes to the next one with minEffect where the best cannot show an effect', () => {
+    const model = aModel({ versions: { 1: 'Production', 2: 'None', 3: 'None' } });
+    const metrics = { 'run-1': { acc: 0.8 }, 'run-2': { acc: 0.9 }, 'run-3': { acc: 0.91 } };
+    const values = { 'run-1': [0.799, 0.8, 0.801], 'run-2': [0.899, 0.9, 0.901], 'run-3': [0.91] };
+    const choice = choose({ best: { ...best, minEffect: 0.01 } }, { model, metrics, values });
+    expect([chosen(choice), choice.evidence.at(-1)]).toEqual([
+      '2',
+      expect.stringMatching(/^2 is better than 1/),
+    ]);
   });
 
   it('shows what it had to choose from', () => {

@@ -40,7 +40,12 @@ describe('a difference', () => {
     expect(worthOf(fresh, [], 1)).toBeUndefined();
   });
 
-  it('of values that never differ has no margin', () => {
-    expect(worthOf([1, 1], [0, 0], 5)).toEqual({ difference: 1, margin: 0 });
+  it.each([
+    ['values that never differ', [1, 1], [0, 0]],
+    ['values that differ by next to nothing', [1e-170, 2e-170], [0, 0]],
+    ['folds of which some came to nothing', [0.95, Number.NaN, 0.94], [0.8, 0.81, 0.79]],
+    ['an infinite value', [0.95, Infinity], [0.8, 0.81]],
+  ])('of %s cannot be told', (_, one, other) => {
+    expect(worthOf(one, other, 5)).toBeUndefined();
   });
 });
