@@ -221,9 +221,10 @@ export const OPTIONS = {
   },
   to: { type: 'text', value: 'VERSION', help: 'the version to go back to', defaultHelp: 'the one before' },
   target: {
-    type: 'text',
+    type: 'list',
     value: 'TARGET',
-    help: 'the one target to bring back, stage/Production or alias/champion',
+    form: { pattern: /\S/, words: 'stage/Production or alias/champion' },
+    help: 'a target to bring back, stage/Production or alias/champion; several are brought back together',
     defaultHelp: 'all that the last change moved together',
   },
   'pin-for': {

@@ -16,11 +16,11 @@ export async function ask(
   signal: AbortSignal,
 ): Promise<ExitCode | undefined> {
   if (yes) return undefined;
+  if (shown !== undefined) tell(shown);
   if (!isInteractive()) {
     tell(`${command} asks before it changes anything, and this is not a terminal: run it with --yes`);
     return EXIT.invalid;
   }
-  if (shown !== undefined) tell(shown);
   if (await confirm(`${text} Only "yes" is accepted: `, signal)) return undefined;
   tell('Nothing was changed.');
   return EXIT.failed;

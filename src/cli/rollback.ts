@@ -4,7 +4,7 @@ import { clip } from '../api/quote.ts';
 import type { FieldEdit } from '../api/edit/edit.ts';
 import type { ModelPromotion } from '../api/generated/types.ts';
 import { toPromotion, type TargetId } from '../domain/desired.ts';
-import { planRollback, type Return, type Rollback } from '../domain/rollback.ts';
+import { planRollback, UNTOLD, type Return, type Rollback } from '../domain/rollback.ts';
 import { ask } from './ask.ts';
 import { openOutput, type Output } from './assembly.ts';
 import { checkCandidates } from './edit/candidates.ts';
@@ -14,7 +14,7 @@ import { EDIT_OPTIONS } from './edit/options.ts';
 import { rollbackWording } from './edit/wording.ts';
 import { CommandError, EXIT, type ExitCode } from './exit.ts';
 import { aboutIt, renderEdit, type EditReport } from './render/edit.ts';
-import { renderRollback, type Returns, type ShownRollback } from './render/rollback.ts';
+import { renderRollback, warningsOf, type Returns, type ShownRollback } from './render/rollback.ts';
 import { print, progress, tell } from './terminal.ts';
 
 export const ROLLBACK_OPTIONS = [
@@ -40,7 +40,7 @@ export async function rollback(
   const finished = progress('Looking at what is declared, at its history, and at the registry…');
   const found = await look(name, home, { config, env, goal, pin, output }, signal).finally(finished);
   const { declared } = found;
-  const report = (rest: Omit<EditReport, keyof ReturnType<typeof aboutIt>>): void =>
+  const report = (rest: Pick<EditReport, 'changed' | 'changes' | 'message'> & Partial<EditReport>): void =>
     print(output.scrubber.clean(renderEdit({ ...aboutIt(declared), ...rest }, config.output)));
   if (found.kind === 'same') {
     report({ changed: false, changes: [], message: found.sentence });
@@ -49,8 +49,16 @@ export async function rollback(
   const { memory, plan, proposal, check } = found;
   const shown = output.scrubber.clean(renderRollback(found));
   if (config.output === 'table') print(shown);
+  const rest = {
+    returns: plan.returns.map(({ target, from, to }) => ({ target, from, to })),
+    changes: found.places,
+    notes: plan.notes,
+    warnings: warningsOf(found),
+  };
   if (check.kind === 'unusable') {
-    tell(`nothing was changed: ${check.message}`);
+    const message = `nothing was changed: ${check.message}`;
+    if (config.output === 'table') tell(message);
+    else report({ ...rest, changed: false, message });
     return EXIT.blocked;
   }
   const question = { command: 'rollback', text: 'Go back?', yes: config.yes };
@@ -61,8 +69,7 @@ export async function rollback(
     return isSame(plan, next) ? propose(now, plan, pin) : undefined;
   };
   const message = await makeChange(home, { declared, proposal }, again, signal);
-  const returns = plan.returns.map(({ target, from, to }) => ({ target, from, to }));
-  report({ changed: true, returns, changes: found.places, message });
+  report({ ...rest, changed: true, message });
   tell(home.afterwards(declared.key));
   return EXIT.done;
 }
@@ -105,21 +112,28 @@ async function look(
   return { kind: 'found', declared, memory, plan, proposal, places, check };
 }
 
+const MINUTE = 60_000;
+const WEEK = 7 * 24 * 60 * MINUTE;
+
 interface Goal {
   readonly to: string | undefined;
-  readonly only: TargetId | undefined;
+  readonly only: readonly TargetId[];
 }
 
 /** @throws ConfigError */
-function parseGoal({ to, target }: Pick<RollbackConfig, 'to' | 'target'>): Goal {
-  const only = target === undefined ? undefined : parseTarget(target);
+function parseGoal({ to, target, ...rest }: Pick<RollbackConfig, 'to' | 'target' | 'pin-for'>): Goal {
+  const only = target.flatMap((one) => parseTarget(one) ?? []);
+  const pinFor = rest['pin-for'] ?? WEEK;
   const mistakes = [
     ...(to === undefined || /^[1-9]\d{0,9}$/.test(to)
       ? []
       : [`--to: ${JSON.stringify(to)} is not a version: a whole number from 1`]),
-    ...(target !== undefined && only === undefined
-      ? [`--target: ${JSON.stringify(target)} is not a target; write stage/Production or alias/champion`]
-      : []),
+    ...target
+      .filter((one) => parseTarget(one) === undefined)
+      .map(
+        (one) => `--target: ${JSON.stringify(one)} is not a target; write stage/Production or alias/champion`,
+      ),
+    ...(pinFor >= MINUTE && pinFor <= 520 * WEEK ? [] : ['--pin-for: from a minute to ten years']),
   ];
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return { to, only };
@@ -155,8 +169,6 @@ interface Pin {
   readonly until: string;
 }
 
-const WEEK = 7 * 24 * 60 * 60_000;
-
 function pinFor(config: Pick<RollbackConfig, 'reason' | 'pin-for'>): Pin {
   const until = new Date(Date.now() + (config['pin-for'] ?? WEEK));
   return { reason: config.reason, until: `${until.toISOString().slice(0, 19)}Z` };
@@ -179,7 +191,10 @@ function editsFor({ spec }: ModelPromotion, { target, from, to, by }: Return, pi
   const path = ['spec', list, index] as const;
   if (by === 'version') return [{ path: [...path, 'version'], value: to }];
   const why = (pin.reason ?? '').trim();
-  const reason = clip(why === '' ? `rolled back from ${from}` : why, LONGEST_REASON);
+  const reason = clip(
+    why === '' ? `rolled back${from === UNTOLD ? '' : ` from ${from}`}` : why,
+    LONGEST_REASON,
+  );
   const value = { version: to, reason, until: pin.until };
   return spec[list][index]?.pin === undefined
     ? [{ path: [...path, 'pin'], value }]

@@ -38,10 +38,7 @@ export async function setSuspend(
   for (const warning of warnings) tell(`Warning: ${warning}.`);
   const message = await makeChange(home, { declared, proposal }, propose, signal);
   report({ changed: true, changes, message });
-  tell(
-    suspend
-      ? `Nothing is done for ${key} from its next look on, repairs included, until \`modelpromotion resume ${key}\`.`
-      : home.afterwards(key),
-  );
+  tell(home.afterwards(key));
+  if (suspend) tell('From its next look on nothing is done for it, repairs included, until it is resumed.');
   return EXIT.done;
 }

@@ -37,6 +37,7 @@ export function unwritable(error: NodeJS.ErrnoException): Error {
 }
 
 export function tell(text: string): void {
+  if (text === '') return;
   process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
 }
 

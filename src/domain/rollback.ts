@@ -36,8 +36,8 @@ export interface RollbackRequest {
   readonly status: ModelPromotionStatus | undefined;
   /** The version to go back to; undefined for the one before. */
   readonly to: string | undefined;
-  /** The one target to bring back; undefined for all that moved together last. */
-  readonly only: TargetId | undefined;
+  /** The targets to bring back; none for all that moved together last. */
+  readonly only: readonly TargetId[];
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -51,43 +51,40 @@ interface Pinned {
 
 export function planRollback(request: RollbackRequest): Rollback {
   const { targets, only, to } = request;
-  if (only !== undefined && !targets.some(({ id }) => id === only))
-    return refuse(noSuchTarget(only, targets));
-  const followed = only === undefined ? undefined : sourceOf(targets, only);
-  if (followed !== undefined) {
-    const name = describeTarget(only as TargetId);
-    return refuse(
-      `${name} is not pinned: it follows ${describeTarget(followed)}; bring that one back, or pin ${name} by hand`,
-    );
+  for (const id of only) {
+    const mistake = mistakeIn(id, targets);
+    if (mistake !== undefined) return refuse(mistake);
   }
   const status = request.status ?? {};
   const pinned = targets.flatMap((target) => pinnedBy(target, status, request.now) ?? []);
-  const unknown = targets.find(
-    ({ id, want }) => isRule(want) && !pinned.some((one) => one.id === id) && (only ?? id) === id,
-  );
-  if (unknown !== undefined && (only !== undefined || pinned.length === 0)) {
-    const name = describeTarget(unknown.id);
-    return refuse(
-      `${name} is chosen by a rule (${describeWant(unknown.want)}), and what it chose is not known; set a pin by hand`,
-    );
-  }
   if (pinned.length === 0) return refuse('no version is pinned here: every target follows another one');
-  const chosen = chooseTargets(pinned, status, only);
+  const chosen = chooseTargets(pinned, status, request);
+  const untold = chosen.targets.find(({ version }) => version === UNTOLD);
+  if (to === undefined && untold !== undefined)
+    return refuse(
+      `${describeTarget(untold.id)} is chosen by a rule, and what it chose is not known; name the version with --to`,
+    );
   if (to === undefined && chosen.how === 'unknown') return refuse(NO_HISTORY);
+  const underway = to === undefined ? chosen.targets.filter((one) => isUnderway(one, status)) : [];
+  if (underway.length > 0) return { kind: 'same', message: underwayInWords(underway, status) };
   if (chosen.how === 'unknown' && new Set(chosen.targets.map(({ version }) => version)).size > 1) {
     const list = chosen.targets.map(({ id, version }) => `${id} (${version})`).join(', ');
     return refuse(`the targets are at different versions: say with --target which is meant: ${list}`);
   }
   const found = chosen.targets.map((target) => returnOf(target, status, to));
-  return conclude(request, chosen, shareWithNew(found));
+  const stay = pinned.filter(({ id }) => !chosen.targets.some((one) => one.id === id));
+  return conclude(request, chosen, { found: shareWithNew(found), stay: only.length === 0 ? stay : [] });
 }
 
-/** Undefined for what follows another target, and where nobody knows what a rule selected. */
+/** Where nobody knows what a rule selected. */
+export const UNTOLD = '?';
+
+/** Undefined for what follows another target. */
 function pinnedBy({ id, want, pin }: Target, status: ModelPromotionStatus, now: number): Pinned | undefined {
   if (want.kind === 'pinned') return { id, version: want.version, by: 'version' };
   if (!isRule(want)) return undefined;
   const version = pin !== undefined && now < pin.until ? pin.version : recordedIn(status, id);
-  return version === undefined ? undefined : { id, version, by: 'pin' };
+  return { id, version: version ?? UNTOLD, by: 'pin' };
 }
 
 const NO_HISTORY =
@@ -97,13 +94,15 @@ function refuse(message: string): Rollback {
   return { kind: 'refused', message };
 }
 
-function noSuchTarget(only: string, targets: readonly Target[]): string {
-  return `there is no target ${only} in it; there is ${targets.map(({ id }) => id).join(', ')}`;
-}
-
-function sourceOf(targets: readonly Target[], id: TargetId): TargetId | undefined {
+/** Why this target cannot be brought back by itself. */
+function mistakeIn(id: TargetId, targets: readonly Target[]): string | undefined {
   const want = targets.find((target) => target.id === id)?.want;
-  return want?.kind === 'follows' ? want.source : undefined;
+  if (want === undefined)
+    return `there is no target ${id} in it; there is ${targets.map((one) => one.id).join(', ')}`;
+  const name = describeTarget(id);
+  return want.kind === 'follows'
+    ? `${name} is not pinned: it follows ${describeTarget(want.source)}; bring that one back, or pin ${name} by hand`
+    : undefined;
 }
 
 interface Chosen {
@@ -117,12 +116,12 @@ interface Chosen {
 function chooseTargets(
   pinned: readonly Pinned[],
   status: ModelPromotionStatus,
-  only: TargetId | undefined,
+  { only, to }: RollbackRequest,
 ): Chosen {
   const changes = promotionsIn(status);
-  if (only !== undefined) {
-    const undone = changes.find(({ target }) => target === only);
-    return { targets: pinned.filter(({ id }) => id === only), how: 'named', undone };
+  if (only.length > 0) {
+    const named = pinned.filter(({ id }) => only.includes(id));
+    return { targets: named, how: 'named', undone: changes.find(({ target }) => isOneOf(named, target)) };
   }
   const pending = pinned.filter((target) => isPending(target, status));
   if (pending.length > 0) return { targets: pending, how: 'pending', undone: undefined };
@@ -131,11 +130,18 @@ function chooseTargets(
   );
   if (last === undefined) return { targets: pinned, how: 'unknown', undone: undefined };
   const together = changes.filter((entry) => isTogether(entry, last));
+  const moved = pinned.filter(({ id }) => together.some(({ target }) => target === id));
+  // A version that is named is for all that share one now, be they in the history or not.
+  const shared = pinned.filter(({ version }) => moved.some((one) => one.version === version));
   return {
-    targets: pinned.filter(({ id }) => together.some(({ target }) => target === id)),
+    targets: to === undefined ? moved : shared,
     how: 'moved',
     undone: last,
   };
+}
+
+function isOneOf(targets: readonly Pinned[], id: string): boolean {
+  return targets.some((one) => one.id === id);
 }
 
 const VERSION = /^[1-9]\d{0,9}$/;
@@ -161,6 +167,22 @@ function isPending(target: Pinned, status: ModelPromotionStatus): boolean {
   return (
     record !== undefined && record !== target.version && !stepsOf(target, status).includes(target.version)
   );
+}
+
+/** It was gone back to, and another one holds the target until that is carried out: asking again goes no further. */
+function isUnderway(target: Pinned, status: ModelPromotionStatus): boolean {
+  const record = recordedIn(status, target.id);
+  return (
+    record !== undefined && record !== target.version && stepsOf(target, status).includes(target.version)
+  );
+}
+
+function underwayInWords(targets: readonly Pinned[], status: ModelPromotionStatus): string {
+  const held = targets.map(
+    ({ id, version }) =>
+      `${describeTarget(id)} goes back to ${version} already, and holds ${recordedIn(status, id) ?? UNTOLD} still`,
+  );
+  return `${held.join('; ')}; name the version with --to to go further back`;
 }
 
 /** What we put there last, or saw in place as declared. */
@@ -215,7 +237,13 @@ function shareWithNew(found: readonly MaybeReturn[]): readonly MaybeReturn[] {
   });
 }
 
-function conclude({ targets }: RollbackRequest, { undone }: Chosen, found: readonly MaybeReturn[]): Rollback {
+interface Found {
+  readonly found: readonly MaybeReturn[];
+  /** Which are not brought back. */
+  readonly stay: readonly Pinned[];
+}
+
+function conclude({ targets }: RollbackRequest, { undone }: Chosen, { found, stay }: Found): Rollback {
   const known = found.filter((one): one is Return => one.to !== undefined);
   const [first, ...rest] = known.filter(({ from, to }) => from !== to);
   if (known.length === 0) {
@@ -231,6 +259,7 @@ function conclude({ targets }: RollbackRequest, { undone }: Chosen, found: reado
     ...found.flatMap(({ target, from, to }) =>
       to === undefined ? [`${describeTarget(target)} stays at ${from}: it held nothing before`] : [],
     ),
+    ...stay.map(({ id, version }) => `${describeTarget(id)} stays at ${version}`),
     ...targets.flatMap(({ id, want }) =>
       want.kind === 'follows' && returns.some(({ target }) => target === want.source)
         ? [`${describeTarget(id)} follows ${describeTarget(want.source)}, and goes with it`]

@@ -53,6 +53,8 @@ interface GitHomeParts {
 class GitHome implements EditHome {
   readonly access = undefined;
   readonly #parts: GitHomeParts;
+  /** What was committed last. */
+  #commit = '';
 
   constructor(parts: GitHomeParts) {
     this.#parts = parts;
@@ -96,6 +98,7 @@ class GitHome implements EditHome {
     });
     if (landing.kind === 'moved') return landing;
     const sha = landing.commit.slice(0, 12);
+    this.#commit = sha;
     const watched = config['git-branch'];
     const sentence =
       config.branch === undefined
@@ -106,7 +109,7 @@ class GitHome implements EditHome {
 
   readonly afterwards = (key: string): string =>
     this.#parts.config.branch === undefined
-      ? `The controller looks at its next interval or hint; \`modelpromotion wait ${key}\` waits for it.`
+      ? `The controller looks at its next interval or hint; \`modelpromotion wait ${key} --revision ${this.#commit}\` waits for it.`
       : '';
 
   async #edit(declared: InFile, proposal: Proposal, signal: AbortSignal) {

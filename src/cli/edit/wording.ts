@@ -1,6 +1,6 @@
 /** What a commit says: what was changed and why, with trailers that programs read. */
 import { describeTarget } from '../../domain/desired.ts';
-import type { Return } from '../../domain/rollback.ts';
+import { UNTOLD, type Return } from '../../domain/rollback.ts';
 
 export interface Wording {
   readonly subject: string;
@@ -14,7 +14,7 @@ export function rollbackWording(
   reason: string | undefined,
 ): Wording {
   const goals = unique(returns.map(({ to }) => to));
-  const from = unique(returns.map(({ from }) => from));
+  const from = unique(returns.map(({ from }) => from)).filter((version) => version !== UNTOLD);
   return {
     subject: goals.length === 1 ? `Roll back ${key} to version ${goals[0]}` : `Roll back ${key}`,
     body: [

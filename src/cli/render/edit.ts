@@ -14,6 +14,8 @@ export interface EditReport {
   readonly returns?: readonly { readonly target: TargetId; readonly from: string; readonly to: string }[];
   /** The fields that changed, a line each. */
   readonly changes: readonly string[];
+  /** What goes along, or stays, one sentence each. */
+  readonly notes: readonly string[];
   /** What a person should know, one sentence each. */
   readonly warnings: readonly string[];
   /** What was written, and where; or why nothing was. */
@@ -25,8 +27,8 @@ export function aboutIt({
   key,
   object,
   warnings,
-}: Declared): Pick<EditReport, 'promotion' | 'model' | 'warnings'> {
-  return { promotion: key, model: object.spec.model, warnings };
+}: Declared): Pick<EditReport, 'promotion' | 'model' | 'notes' | 'warnings'> {
+  return { promotion: key, model: object.spec.model, notes: [], warnings };
 }
 
 export function renderEdit(report: EditReport, format: Format): string {
@@ -42,6 +44,7 @@ export function renderEdit(report: EditReport, format: Format): string {
         `### ${markdownText(report.promotion)}, model ${markdownText(report.model)}`,
         markdownText(report.message),
         ...listOf(report.changes),
+        ...listOf(report.notes),
         ...listOf(report.warnings),
       ]
         .map((paragraph) => `${paragraph}\n`)

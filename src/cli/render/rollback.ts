@@ -19,7 +19,7 @@ export interface ShownRollback {
 }
 
 export function renderRollback({ declared, memory, plan, places, check }: ShownRollback): string {
-  const { key, object, warnings } = declared;
+  const { key, object } = declared;
   const { returns, notes, undone } = plan;
   const rows = returns.map((one) => [
     `  ${describeTarget(one.target)}`,
@@ -28,24 +28,30 @@ export function renderRollback({ declared, memory, plan, places, check }: ShownR
   ]);
   const by = undone?.by === undefined ? '' : ` by ${printable(undone.by)}`;
   const revision = undone?.revision === undefined ? '' : ` (${printable(undone.revision)})`;
-  const suspended = object.spec.suspend
-    ? ['it is suspended: nothing is carried out before it is resumed']
-    : [];
-  const unknown = [
-    ...(memory.note === undefined ? [] : [`The history is not known: ${memory.note}.`]),
-    ...(check.kind === 'unknown' ? [`Not checked: ${check.message}.`] : []),
-  ];
   return [
     paint('bold', `${key} goes back, model ${object.spec.model}:`),
     table(['  TARGET', 'VERSION', 'HISTORY'], rows).trimEnd(),
     ...notes.map((note) => `  ${note}`),
     ...(undone === undefined ? [] : [`Undoes the change of ${printable(undone.time)}${by}${revision}.`]),
     ...(check.kind === 'unknown' ? [] : [`In the registry: ${check.message}.`]),
-    ...unknown.map((sentence) => paint('yellow', sentence)),
-    ...[...warnings, ...suspended].map((warning) => paint('yellow', `Warning: ${warning}.`)),
+    ...warningsOf({ declared, memory, check }).map((warning) => paint('yellow', `Warning: ${warning}.`)),
     ...places,
     '',
   ].join('\n');
+}
+
+/** What a person should know before it is made, a sentence each. */
+export function warningsOf({
+  declared: { object, warnings },
+  memory,
+  check,
+}: Pick<ShownRollback, 'declared' | 'memory' | 'check'>): string[] {
+  return [
+    ...(memory.note === undefined ? [] : [`the history is not known: ${memory.note}`]),
+    ...(check.kind === 'unknown' ? [`the versions were not checked: ${check.message}`] : []),
+    ...warnings,
+    ...(object.spec.suspend ? ['it is suspended: nothing is carried out before it is resumed'] : []),
+  ];
 }
 
 /** What stands on a status branch may be written by others. */

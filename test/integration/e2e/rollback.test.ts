@@ -184,7 +184,7 @@ Rollback-To: 2`);
     const args = ['rollback', key, '--yes', ...AUTHOR, ...place.gitOptions()];
     const { code, stdout } = await modelpromotion([...args, '--registry-uri', 'http://127.0.0.1:9']);
     expect(code).toBe(0);
-    expect(stdout).toContain('Not checked: the registry could not be asked');
+    expect(stdout).toContain('Warning: the versions were not checked: the registry could not be asked');
   });
 
   it.each([
@@ -282,6 +282,7 @@ describe('rollback, suspend and resume for programs', () => {
         expect.stringContaining(`${file}:9:16: spec.stages[0].version`),
         expect.stringContaining('spec.aliases[0].version'),
       ],
+      notes: [],
       warnings: [],
       message: expect.stringMatching(/^Committed [0-9a-f]{12} to main\.$/),
     });
