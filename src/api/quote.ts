@@ -28,3 +28,8 @@ function escapeControls(text: string): string {
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
   );
 }
+
+/** The user name and password that an address may hold are nobody's business. */
+export function withoutUser(address: string): string {
+  return address.replace(/\/\/[^\s/@]+@/, '//');
+}

@@ -3,7 +3,8 @@ import type { Chosen, Role } from '../domain/chosen.ts';
 import { SECTIONS, type Cell, type Comparison, type Row, type Section } from '../domain/comparison.ts';
 import type { Goal } from '../domain/direction.ts';
 import type { Effect } from '../domain/effects.ts';
-import { showNumber, timeOf, withoutUser } from './search-report.ts';
+import { withoutUser } from '../api/quote.ts';
+import { showNumber, timeOf } from './search-report.ts';
 
 export interface CompareReport {
   readonly model: string;

@@ -1,4 +1,5 @@
 /** `modelpromotion copy`: a version of one registry as a version of another, made once. */
+import { withoutUser } from '../api/quote.ts';
 import { toYaml } from '../api/yaml.ts';
 import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
 import {
@@ -63,7 +64,7 @@ export async function copy(
   const why = unreachableFrom(source);
   if (why !== undefined)
     return refuse(
-      `${other.uri} cannot read the artifacts of version ${original.version.version} at ${source}: ${why}; keep them where both servers reach them, such as s3://`,
+      `${other.uri} cannot read the artifacts of version ${original.version.version} at ${withoutUser(source)}: ${why}; keep them where both servers reach them, such as s3://`,
     );
   const model = config['to-model'] ?? original.model;
   const described = await access.registry.describeModel(original.model, signal);
@@ -91,7 +92,7 @@ function refuse(why: string): ExitCode {
 /** The version, or why it cannot be copied. @throws Error when the registry cannot be read */
 async function find(
   reference: VersionReference,
-  { registry, address, uri }: OneRegistry,
+  { registry, uri }: OneRegistry,
   signal: AbortSignal,
 ): Promise<Original | string> {
   const fact = await registry.read(reference.model, signal);
@@ -100,7 +101,7 @@ async function find(
     return `there is no registered model ${JSON.stringify(reference.model)} at ${uri}`;
   const selected = selectReferenced(reference, fact.value);
   if ('refusal' in selected) return selected.refusal;
-  return { address, model: fact.value.name, version: selected.version };
+  return { model: fact.value.name, version: selected.version };
 }
 
 /** What only the source server can resolve is asked of it. */
@@ -123,7 +124,7 @@ function reportOf(
   return {
     from: { registry: uri, model, version: version.version },
     to: { ...to, version: made },
-    source,
+    source: withoutUser(source),
     result: outcome.kind,
     madeModel: outcome.kind === 'Copied' && outcome.madeModel,
     others: outcome.kind === 'Copied' ? outcome.others : [],

@@ -1,4 +1,5 @@
 /** What a search found as data: what every output format shows. */
+import { withoutUser } from '../api/quote.ts';
 import type { Found, SearchResult, Unread } from '../domain/search.ts';
 
 export interface SearchReport {
@@ -57,9 +58,4 @@ export function showNumber(value: number): Shown {
 export function timeOf(milliseconds: number): string {
   const time = new Date(milliseconds);
   return Number.isNaN(time.getTime()) ? String(milliseconds) : time.toISOString();
-}
-
-/** The user name and password that an address may hold are nobody's business. */
-export function withoutUser(address: string): string {
-  return address.replace(/\/\/[^\s/@]+@/, '//');
 }

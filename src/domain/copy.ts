@@ -1,5 +1,5 @@
 /** A version of one registry as a version of another: which one, from where, and what tells later that it was copied. */
-import { clip, quote } from '../api/quote.ts';
+import { clip, quote, withoutUser } from '../api/quote.ts';
 import { canonicalJson } from './digest.ts';
 import { isPrompt, isReady, readyVersions, type Model, type Version } from './observed.ts';
 import { currentHolder } from './select.ts';
@@ -93,16 +93,14 @@ export function unreachableFrom(source: string): string | undefined {
 
 /** One version of one registry, from which the same copy always gets the same id. */
 export interface Original {
-  /** As `addressOf` gives it. */
-  readonly address: string;
   readonly model: string;
   readonly version: Version;
 }
 
-/** The caller hashes it. */
-export function copyIdText({ address, model, version }: Original): string {
+/** The caller hashes it. A registry may be called by several names, so that its address tells nothing. */
+export function copyIdText({ model, version }: Original): string {
   const { version: number, creationTimestamp, source, runId } = version;
-  return canonicalJson({ address, model, version: number, creationTimestamp, source, runId });
+  return canonicalJson({ model, version: number, creationTimestamp, source, runId });
 }
 
 /** What is sent to make the copy. */
@@ -111,6 +109,7 @@ export interface NewVersion {
   readonly source: string;
   readonly description: string;
   readonly tags: ReadonlyMap<string, string>;
+  readonly original: Original;
 }
 
 /** The run stays with the source registry: it is named in the tag, and is no run of the other server. */
@@ -124,11 +123,12 @@ export function newVersion(
     model: original.model,
     version: version.version,
     ...(version.runId !== '' && { runId: version.runId }),
-    source: version.source,
+    source: withoutUser(version.source),
   };
   return {
     model,
     source,
+    original,
     description: version.description,
     tags: new Map([...copiedTags(version.tags), [COPIED_FROM_TAG, JSON.stringify(from)], [COPY_ID_TAG, id]]),
   };

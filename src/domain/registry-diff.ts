@@ -2,7 +2,7 @@
 import { copiedFrom } from './copy.ts';
 import type { TargetId } from './desired.ts';
 import { optional } from './finding.ts';
-import { holders, isPrompt, type Fact, type Model, type Version } from './observed.ts';
+import { holders, isPrompt, sameVersion, type Fact, type Model, type Version } from './observed.ts';
 
 /** A registry that was read whole. */
 export interface ReadRegistry {
@@ -76,8 +76,8 @@ function numbersOf(target: TargetId, model: Model | undefined): string[] {
 }
 
 /**
- * Each registry numbers its own versions: two are the same when one says that it is a copy of the other, or when
- * neither is a copy and both were made from one source by one run.
+ * Each registry numbers its own versions: two are the same when one says that it is a copy of the other, or when both
+ * were made from one source by one run. Of a source alone, such as a folder that is written again, nobody can tell.
  */
 function isSame(a: string, b: string, [first, firstUri]: Side, [second, secondUri]: Side): boolean {
   const [one, other] = [first?.versions.get(a), second?.versions.get(b)];
@@ -85,7 +85,8 @@ function isSame(a: string, b: string, [first, firstUri]: Side, [second, secondUr
   return (
     isCopyOf(other, one, first, firstUri) ||
     isCopyOf(one, other, second, secondUri) ||
-    (one.source === other.source && one.runId === other.runId && one.source !== '')
+    (one.source === other.source && one.runId === other.runId && one.source !== '' && one.runId !== '') ||
+    sameVersion(one, other)
   );
 }
 

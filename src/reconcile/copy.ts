@@ -1,6 +1,6 @@
 /** Makes a copy of a version in another registry: once, whatever becomes of the answers. */
 import { copiesIn, COPY_ID_TAG, type NewVersion } from '../domain/copy.ts';
-import { isPrompt, type Model, type Version } from '../domain/observed.ts';
+import { isPrompt, sameVersion, type Model, type Version } from '../domain/observed.ts';
 import type { Obstacle } from '../domain/plan.ts';
 import { LAG, type PassOptions } from './pass.ts';
 import { WriteError, type Registry } from './ports.ts';
@@ -44,7 +44,8 @@ export function copyVersion(
     if (fact.kind === 'unknown') return failed(fact.reason, fact.message);
     if (fact.kind === 'known' && isPrompt(fact.value))
       return failed('IsPrompt', `${JSON.stringify(wanted.model)} is a prompt there, not a model`);
-    const [there] = fact.kind === 'known' ? copiesOf(wanted, fact.value) : [];
+    const [there] =
+      fact.kind === 'known' ? [itselfIn(wanted, fact.value) ?? copiesOf(wanted, fact.value)].flat() : [];
     if (there !== undefined) return { kind: 'AlreadyThere', version: there.version };
     const madeModel = fact.kind === 'absent';
     if (!options.fence()) return failed('ProgressingWithRetry', 'stopped before anything was made');
@@ -59,6 +60,13 @@ export function copyVersion(
 
 function failed(reason: Obstacle['reason'], message: string): CopyOutcome {
   return { kind: 'Failed', obstacle: { reason, message } };
+}
+
+/** The original itself, where this is the same registry under another name. */
+function itselfIn({ original }: NewVersion, model: Model): Version | undefined {
+  const there = model.versions.get(original.version.version);
+  const isIt = model.name === original.model && there !== undefined && sameVersion(there, original.version);
+  return isIt ? there : undefined;
 }
 
 function copiesOf({ tags }: NewVersion, model: Model): Version[] {

@@ -1,6 +1,7 @@
 /** A registry read whole, and models and versions made in it, against a real MLflow. */
 import { describe, expect, it } from 'vitest';
 import type { NewVersion } from '../../../src/domain/copy.ts';
+import { aVersion } from '../../support/builders.ts';
 import { rest, sharedMlflow, uniqueModel } from '../../support/mlflow.ts';
 import { openRegistry, plain, soon } from './world.ts';
 
@@ -12,6 +13,7 @@ function aCopy(model: string, more: Partial<NewVersion> = {}): NewVersion {
     source: 's3://bucket/7',
     description: 'the seventh',
     tags: new Map([['modelpromotion.dev/copy-id', 'sha256:1']]),
+    original: { model, version: aVersion('7') },
     ...more,
   };
 }

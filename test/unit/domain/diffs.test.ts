@@ -170,7 +170,7 @@ describe('two registries', () => {
   it('number their versions each for itself: a copy is the same as its original', () => {
     const original = aVersion('7', { stage: 'Production' });
     const { tags } = newVersion(
-      { address: '', model: 'churn', version: original },
+      { model: 'churn', version: original },
       { model: 'churn', source: 's3://b/7', uri: dev, id: 'sha256:1' },
     );
     const copy = { ...aVersion('1', { stage: 'Production' }), tags };
@@ -180,6 +180,15 @@ describe('two registries', () => {
     expect(diffRegistries(registry(prod, other), registry(dev, one))).toEqual([]);
     expect(diffRegistries(registry('http://elsewhere', one), registry(prod, other))).toMatchObject([
       { differences: [{ target: 'stage/Production', from: '7', to: '1' }] },
+    ]);
+  });
+
+  it('tell apart what was made from one folder without a run', () => {
+    const version = (number: string) =>
+      aVersion(number, { stage: 'Production', source: 's3://b/latest', runId: '' });
+    const of = (number: string): Model => ({ ...aModel(), versions: new Map([[number, version(number)]]) });
+    expect(diffRegistries(registry(dev, of('2')), registry(prod, of('1')))).toMatchObject([
+      { differences: [{ target: 'stage/Production', from: '2', to: '1' }] },
     ]);
   });
 

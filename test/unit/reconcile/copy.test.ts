@@ -59,6 +59,7 @@ const wanted: NewVersion = {
   source: 's3://bucket/7',
   description: '',
   tags: new Map([[COPY_ID_TAG, 'sha256:1']]),
+  original: { model: 'churn', version: aVersion('7') },
 };
 const other = aModel({ versions: { 1: { tags: { [COPY_ID_TAG]: 'sha256:other' } } } });
 
@@ -80,6 +81,11 @@ describe('a copy', () => {
     const empty = new Target();
     expect(await copied(empty)).toEqual({ kind: 'Copied', version: '1', madeModel: true, others: [] });
     expect(empty.made).toEqual(['model churn', 'version 1']);
+  });
+
+  it('of what is in that very registry, called by another name, is the original', async () => {
+    const target = new Target(aModel({ versions: { 7: 'Production' } }));
+    expect(await copied(target)).toEqual({ kind: 'AlreadyThere', version: '7' });
   });
 
   it('is made once: the second command finds it', async () => {
