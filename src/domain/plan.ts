@@ -20,7 +20,7 @@ import { optional } from './finding.ts';
 import { isPrompt, type Fact, type Model, type Version } from './observed.ts';
 import { aliasDifferences, stageDifferences } from './differences.ts';
 import { REST, thingOf, type Fights } from './flapping.ts';
-import { foreignOwner } from './provenance.ts';
+import { foreignOwner, formerOwner } from './provenance.ts';
 import { recordOf, type Records } from './record.ts';
 import { missingModel } from './registration.ts';
 import { currentHolder, isHeldBy, outOfPatience, selectCandidate } from './select.ts';
@@ -174,11 +174,16 @@ function decideTarget(target: Target, setting: Setting): Decision {
   const candidate = selected.version;
   const incumbent = isHeldBy(target.id, candidate, model) ? candidate : common.incumbent;
   const contest = target.kind === 'stage' ? contestFor(candidate, target, setting) : undefined;
+  const settled = contest ?? settle(target, candidate, setting, promotion.drift);
+  const former = settled.state === 'Pending' ? formerOwner(model, target.id, context.owner) : undefined;
   return {
     ...common,
     candidate,
     incumbent,
-    ...(contest ?? settle(target, candidate, setting, promotion.drift)),
+    ...settled,
+    ...(former && {
+      evidence: [...(common.evidence ?? []), `taken over from ${former}, by the model's tag`],
+    }),
   };
 }
 

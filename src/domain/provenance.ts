@@ -49,6 +49,12 @@ export function foreignOwner(
   return isOurs ? undefined : { owner: clip(holder, LONGEST), tag };
 }
 
+/** Another promotion of ours that had the target until now: it was renamed, or is about to lose it. */
+export function formerOwner(model: Model, target: TargetId, owner: string): string | undefined {
+  const holder = model.tags.get(ownerTag(target)) ?? '';
+  return holder === '' || holder === owner ? undefined : clip(holder, LONGEST);
+}
+
 /** Whether any installation of ours says that it manages the model, or that it put the version somewhere. */
 export function isMarked(model: Model, version: Version | undefined): boolean {
   return (

@@ -469,6 +469,16 @@ describe('a selector', () => {
   });
 });
 
+it('says whom a target is taken over from', () => {
+  const tags = { 'modelpromotion.dev/owner/stage/Production': 'main/ml/other' };
+  const model = aModel({ versions: { 3: 'Production', 4: 'None' }, tags });
+  const plan = planOf(aPromotion({ stages: { Production: '4' } }), model);
+  expect(plan).toMatchObject({
+    kind: 'Apply',
+    decisions: [{ evidence: ["taken over from main/ml/other, by the model's tag"] }],
+  });
+});
+
 describe('a candidate that cannot be promoted', () => {
   const rows: readonly [string, ModelSpec, string][] = [
     [
