@@ -8,7 +8,7 @@ import { exportRegistry, type Export, type Exported } from '../domain/export.ts'
 import { EXIT, worst, type ExitCode } from './exit.ts';
 import { FilesInTheWay, writeFiles } from './files.ts';
 import { ONE_REGISTRY_OPTIONS, openOneRegistry } from './one-registry.ts';
-import { manifestText, renderExport } from './render/export.ts';
+import { LONGEST, manifestText, renderExport } from './render/export.ts';
 import { print, progress, tell } from './terminal.ts';
 
 export const EXPORT_OPTIONS = [
@@ -22,8 +22,6 @@ export const EXPORT_OPTIONS = [
 
 type ExportConfig = Config<(typeof EXPORT_OPTIONS)[number]>;
 
-/** Of a remark, or of a name in a message. */
-const LONGEST = 400;
 /** Of the files in the way that are named. */
 const MOST_NAMED = 5;
 

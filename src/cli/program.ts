@@ -3,9 +3,9 @@ import { Command, CommanderError, Option } from 'commander';
 import {
   ConfigError,
   describeDefault,
-  type Defaults,
   environment,
   OPTIONS,
+  type Defaults,
   type Flags,
   resolveOptions,
   variableOf,

@@ -1,5 +1,5 @@
 /** `modelpromotion rollback`: declares the version before, where promotions are declared, once somebody has agreed. */
-import { ConfigError, type Config, type Environment, type OptionName } from '../config.ts';
+import { ConfigError, together, type Config, type Environment, type OptionName } from '../config.ts';
 import { clip } from '../api/quote.ts';
 import type { FieldEdit } from '../api/edit/edit.ts';
 import type { ModelPromotion } from '../api/generated/types.ts';
@@ -13,7 +13,7 @@ import { makeChange, openHome } from './edit/open.ts';
 import { EDIT_OPTIONS } from './edit/options.ts';
 import { rollbackWording } from './edit/wording.ts';
 import { CommandError, EXIT, type ExitCode } from './exit.ts';
-import { aboutIt, renderEdit, type EditReport } from './render/edit.ts';
+import { renderEdit, type EditOutcome } from './render/edit.ts';
 import { renderRollback, warningsOf, type Returns, type ShownRollback } from './render/rollback.ts';
 import { print, progress, tell } from './terminal.ts';
 
@@ -33,15 +33,17 @@ export async function rollback(
   env: Environment,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const goal = parseGoal(config);
-  const pin = pinFor(config);
+  const [goal, pin] = together(
+    () => parseGoal(config),
+    () => pinFor(config),
+  );
   const output = openOutput(config);
   await using home = await openHome(config, env, output, signal);
   const finished = progress('Looking at what is declared, at its history, and at the registry…');
   const found = await look(name, home, { config, env, goal, pin, output }, signal).finally(finished);
   const { declared } = found;
-  const report = (rest: Pick<EditReport, 'changed' | 'changes' | 'message'> & Partial<EditReport>): void =>
-    print(output.scrubber.clean(renderEdit({ ...aboutIt(declared), ...rest }, config.output)));
+  const report = (outcome: EditOutcome): void =>
+    print(output.scrubber.clean(renderEdit(declared, outcome, config.output)));
   if (found.kind === 'same') {
     report({ changed: false, changes: [], message: found.sentence });
     return EXIT.done;
@@ -68,9 +70,9 @@ export async function rollback(
     const next = decide(now.object, memory, goal);
     return isSame(plan, next) ? propose(now, plan, pin) : undefined;
   };
-  const message = await makeChange(home, { declared, proposal }, again, signal);
+  const { message, next } = await makeChange(home, { declared, proposal }, again, signal);
   report({ ...rest, changed: true, message });
-  tell(home.afterwards(declared.key));
+  tell(next);
   return EXIT.done;
 }
 
@@ -112,31 +114,26 @@ async function look(
   return { kind: 'found', declared, memory, plan, proposal, places, check };
 }
 
-const MINUTE = 60_000;
-const WEEK = 7 * 24 * 60 * MINUTE;
-
 interface Goal {
   readonly to: string | undefined;
   readonly only: readonly TargetId[];
 }
 
 /** @throws ConfigError */
-function parseGoal({ to, target, ...rest }: Pick<RollbackConfig, 'to' | 'target' | 'pin-for'>): Goal {
-  const only = target.flatMap((one) => parseTarget(one) ?? []);
-  const pinFor = rest['pin-for'] ?? WEEK;
+function parseGoal({ to, target }: Pick<RollbackConfig, 'to' | 'target'>): Goal {
+  const parsed = target.map((text) => ({ text, id: parseTarget(text) }));
   const mistakes = [
     ...(to === undefined || /^[1-9]\d{0,9}$/.test(to)
       ? []
       : [`--to: ${JSON.stringify(to)} is not a version: a whole number from 1`]),
-    ...target
-      .filter((one) => parseTarget(one) === undefined)
-      .map(
-        (one) => `--target: ${JSON.stringify(one)} is not a target; write stage/Production or alias/champion`,
-      ),
-    ...(pinFor >= MINUTE && pinFor <= 520 * WEEK ? [] : ['--pin-for: from a minute to ten years']),
+    ...parsed.flatMap(({ text, id }) =>
+      id === undefined
+        ? [`--target: ${JSON.stringify(text)} is not a target; write stage/Production or alias/champion`]
+        : [],
+    ),
   ];
   if (mistakes.length > 0) throw new ConfigError(mistakes);
-  return { to, only };
+  return { to, only: parsed.flatMap(({ id }) => id ?? []) };
 }
 
 /** As statuses write it, or as plans show it: `Production`, `@champion`. */
@@ -162,6 +159,9 @@ function refusalOf({ key }: Declared, { message }: { message: string }, { note }
   return `${key}: ${message}${note === undefined ? '' : ` (${note})`}`;
 }
 
+const MINUTE = 60_000;
+const WEEK = 7 * 24 * 60 * MINUTE;
+
 /** Why a rule does not select for a while, and until when. */
 interface Pin {
   readonly reason: string | undefined;
@@ -169,9 +169,12 @@ interface Pin {
   readonly until: string;
 }
 
-function pinFor(config: Pick<RollbackConfig, 'reason' | 'pin-for'>): Pin {
-  const until = new Date(Date.now() + (config['pin-for'] ?? WEEK));
-  return { reason: config.reason, until: `${until.toISOString().slice(0, 19)}Z` };
+/** @throws ConfigError */
+function pinFor({ reason, ...config }: Pick<RollbackConfig, 'reason' | 'pin-for'>): Pin {
+  const time = config['pin-for'] ?? WEEK;
+  if (time < MINUTE || time > 520 * WEEK) throw new ConfigError(['--pin-for: from a minute to ten years']);
+  const until = new Date(Date.now() + time);
+  return { reason, until: `${until.toISOString().slice(0, 19)}Z` };
 }
 
 function propose({ key, object }: Declared, { returns }: Returns, pin: Pin): Proposal {

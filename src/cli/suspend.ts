@@ -6,7 +6,7 @@ import { makeChange, openHome } from './edit/open.ts';
 import { EDIT_OPTIONS, type EditConfig } from './edit/options.ts';
 import { suspendWording } from './edit/wording.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import { aboutIt, renderEdit, type EditReport } from './render/edit.ts';
+import { renderEdit, type EditOutcome } from './render/edit.ts';
 import { print, tell } from './terminal.ts';
 
 export const SUSPEND_OPTIONS = EDIT_OPTIONS satisfies readonly OptionName[];
@@ -21,8 +21,8 @@ export async function setSuspend(
   await using home = await openHome(config, env, output, signal);
   const declared = await home.find(name, signal);
   const { key, object, warnings } = declared;
-  const report = (rest: Omit<EditReport, keyof ReturnType<typeof aboutIt>>): void =>
-    print(output.scrubber.clean(renderEdit({ ...aboutIt(declared), ...rest }, config.output)));
+  const report = (outcome: EditOutcome): void =>
+    print(output.scrubber.clean(renderEdit(declared, outcome, config.output)));
   if (object.spec.suspend === suspend) {
     const message = `${key} is ${suspend ? 'suspended' : 'not suspended'} already.`;
     report({ changed: false, changes: [], message });
@@ -36,9 +36,9 @@ export async function setSuspend(
   const changes = await home.preview(declared, proposal, signal);
   if (config.output === 'table') for (const line of changes) print(line);
   for (const warning of warnings) tell(`Warning: ${warning}.`);
-  const message = await makeChange(home, { declared, proposal }, propose, signal);
+  const { message, next } = await makeChange(home, { declared, proposal }, propose, signal);
   report({ changed: true, changes, message });
-  tell(home.afterwards(key));
+  tell(next);
   if (suspend) tell('From its next look on nothing is done for it, repairs included, until it is resumed.');
   return EXIT.done;
 }

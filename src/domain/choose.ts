@@ -3,7 +3,8 @@
  *
  * - Only READY versions that pass the filter are considered.
  * - `latest`: the highest number. `best`: the best value; of equal ones the newer.
- * - Who holds the target stays while its value cannot be read, and, where it can, while nobody is better by `minImprovement`, and for `holdFor`.
+ * - Who holds the target stays while its value cannot be read and, where it can, while nobody is better by
+ *   `minImprovement`, and for `holdFor`.
  * - Where the rule asks for an effect, the difference of all logged values has to be beyond chance.
  * - A pin comes before its rule until it runs out.
  */
@@ -167,12 +168,7 @@ function best(rule: Best, id: TargetId, setting: Setting): Choice {
     return { candidate: { kind: 'none', message }, evidence: [counts] };
   }
   const standing = standingOf(id, ranked, setting);
-  const { winner, why, until } = contend(ranked, standing, rule, {
-    ...setting,
-    tried: ranked.length - 1,
-  }) ?? {
-    winner: first,
-  };
+  const { winner, why, until } = contend(first, standing, rule, { ...setting, ranked });
   const shown = ranked.slice(0, SHOWN).map(({ version, value }) => {
     const note = version === standing?.measured.version ? ` (holds ${describeTarget(id)})` : '';
     return `${version.version}: ${rule.metric}=${value}${note}`;
@@ -248,8 +244,8 @@ function standingOf(
 }
 
 interface Contest extends Setting {
-  /** How many candidates there were beside the one that holds the target. */
-  readonly tried: number;
+  /** The one that holds the target among them. */
+  readonly ranked: readonly Measured[];
 }
 
 interface Verdict {
@@ -267,20 +263,17 @@ function challengersOf(holder: Measured, ranked: readonly Measured[], { minEffec
   return ranked.slice(0, ranked.indexOf(holder)).slice(0, most);
 }
 
-/** The best that can show an effect; one that cannot is in nobody's way. Undefined where nobody stands against it. */
-function contend(
-  ranked: readonly Measured[],
-  standing: Standing | undefined,
-  rule: Best,
-  contest: Contest,
-): Verdict | undefined {
-  if (standing === undefined) return undefined;
+/** The best that can show an effect; one that cannot is in nobody's way. The first where nobody stands against it. */
+function contend(first: Measured, standing: Standing | undefined, rule: Best, contest: Contest): Verdict {
+  if (standing === undefined) return { winner: first };
   const { measured } = standing;
-  const verdicts = challengersOf(measured, ranked, rule).map((one) => rival(one, standing, rule, contest));
+  const verdicts = challengersOf(measured, contest.ranked, rule).map((one) =>
+    rival(one, standing, rule, contest),
+  );
   return (
     verdicts.find(({ winner }) => winner !== measured) ??
     verdicts.find(({ until }) => until !== undefined) ??
-    verdicts[0]
+    verdicts[0] ?? { winner: first }
   );
 }
 
@@ -316,7 +309,7 @@ function effectOf(
   first: Measured,
   holder: Measured,
   { metric, goal, minEffect }: Best,
-  { grounds, tried }: Contest,
+  { grounds, ranked }: Contest,
 ): { readonly tooSmall: boolean; readonly words?: string } {
   if (minEffect === undefined) return { tooSmall: false };
   const valuesOf = ({ version: { runId } }: Measured): number[] =>
@@ -324,6 +317,7 @@ function effectOf(
   const [ours, theirs] = [valuesOf(first), valuesOf(holder)];
   const names = `${first.version.version} and ${holder.version.version}`;
   const counts = `${ours.length} and ${theirs.length} values of ${metric}`;
+  const tried = ranked.length - 1;
   const worth = worthOf(ours, theirs, tried);
   if (worth === undefined)
     return {

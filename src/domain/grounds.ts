@@ -8,7 +8,7 @@ import { byNumber, type Fact, type Model, type Version } from './observed.ts';
 export interface ResolvedSource {
   /** As it is declared. */
   readonly declared: string;
-  /** All of them, the declared one too. */
+  /** All of them, without a slash at the end; the declared one and `source` too. */
   readonly names: ReadonlySet<string>;
   /** What a new version is registered with. */
   readonly source: string;
@@ -88,14 +88,11 @@ export function versionOfSource(
 ): Version | undefined {
   return [...model.versions.values()]
     .filter(
-      (one) => isRegisteredFrom(one, declared) || (resolved?.kind === 'known' && isOf(resolved.value, one)),
+      (one) =>
+        isRegisteredFrom(one, declared) ||
+        (resolved?.kind === 'known' && resolved.value.names.has(plainSource(one.source))),
     )
     .sort(byNumber)[0];
-}
-
-function isOf({ names, modelId }: ResolvedSource, { source }: Version): boolean {
-  const plain = plainSource(source);
-  return names.has(plain) || (modelId !== undefined && plain === `models:/${modelId}`);
 }
 
 /** Without the slash that some write at its end. */

@@ -42,17 +42,21 @@ export function foreignOwner(
   owner: string,
   elsewhere: ReadonlySet<string>,
 ): { owner: string; tag: string } | undefined {
-  const tag = ownerTag(target);
-  const holder = model.tags.get(tag);
-  if (holder === undefined || holder === '' || holder === owner) return undefined;
+  const holder = otherOwner(model, target, owner);
+  if (holder === undefined) return undefined;
   const isOurs = installationOf(holder) === installationOf(owner) && !elsewhere.has(holder);
-  return isOurs ? undefined : { owner: clip(holder, LONGEST), tag };
+  return isOurs ? undefined : { owner: clip(holder, LONGEST), tag: ownerTag(target) };
 }
 
 /** Another promotion of ours that had the target until now: it was renamed, or is about to lose it. */
 export function formerOwner(model: Model, target: TargetId, owner: string): string | undefined {
+  const holder = otherOwner(model, target, owner);
+  return holder === undefined ? undefined : clip(holder, LONGEST);
+}
+
+function otherOwner(model: Model, target: TargetId, owner: string): string | undefined {
   const holder = model.tags.get(ownerTag(target)) ?? '';
-  return holder === '' || holder === owner ? undefined : clip(holder, LONGEST);
+  return holder === '' || holder === owner ? undefined : holder;
 }
 
 /** Whether any installation of ours says that it manages the model, or that it put the version somewhere. */

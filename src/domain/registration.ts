@@ -20,8 +20,8 @@ export function deletedOf(
   resolved: Fact<ResolvedSource> | undefined,
   model: Model,
 ): { readonly version: string; readonly tag: string } | undefined {
-  const names = resolved?.kind === 'known' ? [resolved.value.source, ...resolved.value.names] : [];
-  for (const tag of [declared, ...names].map(registeredTag)) {
+  const names = resolved?.kind === 'known' ? [...resolved.value.names] : [declared];
+  for (const tag of names.map(registeredTag)) {
     const version = model.tags.get(tag);
     if (version !== undefined && !model.versions.has(version)) return { version, tag };
   }

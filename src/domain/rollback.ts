@@ -163,18 +163,17 @@ function isTogether(one: HistoryEntry, other: HistoryEntry): boolean {
 
 /** It waits to take the target for the first time. One that held it before is on its way back. */
 function isPending(target: Pinned, status: ModelPromotionStatus): boolean {
-  const record = recordedIn(status, target.id);
-  return (
-    record !== undefined && record !== target.version && !stepsOf(target, status).includes(target.version)
-  );
+  return isAwaited(target, status) && !stepsOf(target, status).includes(target.version);
 }
 
 /** It was gone back to, and another one holds the target until that is carried out: asking again goes no further. */
 function isUnderway(target: Pinned, status: ModelPromotionStatus): boolean {
-  const record = recordedIn(status, target.id);
-  return (
-    record !== undefined && record !== target.version && stepsOf(target, status).includes(target.version)
-  );
+  return isAwaited(target, status) && stepsOf(target, status).includes(target.version);
+}
+
+/** Another version than the declared one was put there last. */
+function isAwaited({ id, version }: Pinned, status: ModelPromotionStatus): boolean {
+  return ![undefined, version].includes(recordedIn(status, id));
 }
 
 function underwayInWords(targets: readonly Pinned[], status: ModelPromotionStatus): string {

@@ -44,8 +44,8 @@ export function copyVersion(
     if (fact.kind === 'unknown') return failed(fact.reason, fact.message);
     if (fact.kind === 'known' && isPrompt(fact.value))
       return failed('IsPrompt', `${JSON.stringify(wanted.model)} is a prompt there, not a model`);
-    const [there] =
-      fact.kind === 'known' ? [itselfIn(wanted, fact.value) ?? copiesOf(wanted, fact.value)].flat() : [];
+    const there =
+      fact.kind === 'known' ? (itselfIn(wanted, fact.value) ?? copiesOf(wanted, fact.value)[0]) : undefined;
     if (there !== undefined) return { kind: 'AlreadyThere', version: there.version };
     const madeModel = fact.kind === 'absent';
     if (!options.fence()) return failed('ProgressingWithRetry', 'stopped before anything was made');

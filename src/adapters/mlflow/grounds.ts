@@ -5,6 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Evidence, EvidenceOf } from '../../domain/evidence.ts';
 import {
+  plainSource,
   sampleKey,
   type Grounds,
   type Question,
@@ -122,7 +123,7 @@ export class GroundsReader {
   #resolve(declared: string): Promise<ResolvedSource> {
     const [, runId, path] = /^runs:\/([^/]+)\/(.+)$/.exec(declared) ?? [];
     if (runId !== undefined && path !== undefined)
-      return this.#resolveRun(declared, runId, path.replace(/\/+$/, ''));
+      return this.#resolveRun(declared, runId, plainSource(path));
     return this.#resolveLogged(declared, declared.slice('models:/'.length));
   }
 
@@ -133,7 +134,7 @@ export class GroundsReader {
    */
   async #resolveRun(declared: string, runId: string, path: string): Promise<ResolvedSource> {
     const { info, outputs } = await this.#run(runId);
-    const folder = `${(info.artifact_uri ?? '').replace(/\/+$/, '')}/${path}`;
+    const folder = `${plainSource(info.artifact_uri ?? '')}/${path}`;
     const isDeleted = info.lifecycle_stage === 'deleted';
     const named = await this.#loggedAs(path, outputs?.model_outputs ?? []);
     if (named !== undefined) {
@@ -182,7 +183,7 @@ export class GroundsReader {
 }
 
 function namesOf({ info }: WireLoggedModel): string[] {
-  const folder = (info.artifact_uri ?? '').replace(/\/+$/, '');
+  const folder = plainSource(info.artifact_uri ?? '');
   return [`models:/${info.model_id}`, ...(folder === '' ? [] : [folder])];
 }
 

@@ -63,14 +63,8 @@ function add(
 ): Splice | undefined {
   if (!isMap(node) || keys.some((key) => typeof key === 'number')) return undefined;
   const quotes = quotesOf(around[0] ?? node);
-  const nameOf = (key: string): string => render(key, quotes.keys ? 'QUOTE_DOUBLE' : 'PLAIN');
-  const rendered =
-    typeof value === 'object'
-      ? `{ ${Object.entries(value)
-          .map(([key, text]) => `${nameOf(key)}: ${render(text, quotes.values)}`)
-          .join(', ')} }`
-      : render(value, quotes.values);
-  const names = keys.map((key) => nameOf(String(key)));
+  const rendered = typeof value === 'object' ? renderMap(value, quotes) : render(value, quotes.values);
+  const names = keys.map((key) => renderKey(String(key), quotes));
   if (node.flow === true) return addToFlow(text, node, names, rendered);
   const [before] = around.filter((outer): outer is YAMLMap.Parsed => isMap(outer)).slice(-1);
   return addToBlock(text, { map: node, outer: before, offset: tree.offsetOf([]) }, names, rendered);
@@ -196,6 +190,18 @@ function render(value: string | boolean, style: Style): string {
 interface Quotes {
   readonly values: Style;
   readonly keys: boolean;
+}
+
+function renderKey(key: string, { keys }: Quotes): string {
+  return render(key, keys ? 'QUOTE_DOUBLE' : 'PLAIN');
+}
+
+/** In flow style, which fits into a map of either style. */
+function renderMap(map: Readonly<Record<string, string>>, quotes: Quotes): string {
+  const fields = Object.entries(map).map(
+    ([key, text]) => `${renderKey(key, quotes)}: ${render(text, quotes.values)}`,
+  );
+  return `{ ${fields.join(', ')} }`;
 }
 
 /** As the rest of the document has it. */

@@ -107,13 +107,12 @@ export class ClusterHome implements EditHome {
       ),
     );
     if (written === undefined) return { kind: 'moved' };
-    return { kind: 'written', sentence: `Changed ModelPromotion ${key} at ${this.cluster.server}.` };
+    return {
+      kind: 'written',
+      message: `Changed ModelPromotion ${key} at ${this.cluster.server}.`,
+      next: `\`kubectl wait --namespace ${namespace} mp/${name} --for condition=Ready\` waits for it.`,
+    };
   }
-
-  readonly afterwards = (key: string): string => {
-    const [namespace, name] = key.split('/');
-    return `\`kubectl wait --namespace ${namespace} mp/${name} --for condition=Ready\` waits for it.`;
-  };
 
   /** The place of a name, `NAME` or `NAMESPACE/NAME`. */
   #place(name: string): readonly [namespace: string, name: string] {

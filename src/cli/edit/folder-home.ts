@@ -19,6 +19,9 @@ export function openFolderHome(config: EditConfig): EditHome {
   return new FolderHome(config);
 }
 
+const CARRIED_OUT_BY_OTHERS =
+  'Nothing is carried out by this: commit the file, apply it, or let the controller that reads it see it.';
+
 class FolderHome implements EditHome {
   readonly access = undefined;
   readonly #config: EditConfig;
@@ -59,13 +62,13 @@ class FolderHome implements EditHome {
   async write(declared: Declared, proposal: Proposal): Promise<Written> {
     const { file, key } = declared as InFile;
     const edited = this.#edit(declared as InFile, proposal);
-    if (edited === undefined) return { kind: 'written', sentence: `${key} says so already.` };
+    if (edited === undefined)
+      return { kind: 'written', message: `${key} says so already.`, next: CARRIED_OUT_BY_OTHERS };
     const result = await replaceManifest(file, this.#before(file), edited.text);
-    return result === 'moved' ? { kind: 'moved' } : { kind: 'written', sentence: `Changed ${file}.` };
+    return result === 'moved'
+      ? { kind: 'moved' }
+      : { kind: 'written', message: `Changed ${file}.`, next: CARRIED_OUT_BY_OTHERS };
   }
-
-  readonly afterwards = (): string =>
-    'Nothing is carried out by this: commit the file, apply it, or let the controller that reads it see it.';
 
   #edit(declared: InFile, proposal: Proposal) {
     return editManifest(declared, this.#before(declared.file), proposal);

@@ -53,8 +53,6 @@ interface GitHomeParts {
 class GitHome implements EditHome {
   readonly access = undefined;
   readonly #parts: GitHomeParts;
-  /** What was committed last. */
-  #commit = '';
 
   constructor(parts: GitHomeParts) {
     this.#parts = parts;
@@ -90,7 +88,8 @@ class GitHome implements EditHome {
     const { manifests, author, config } = this.#parts;
     const { file } = declared as InFile;
     const edited = await this.#edit(declared as InFile, proposal, signal);
-    if (edited === undefined) return { kind: 'written', sentence: `${declared.key} says so already.` };
+    if (edited === undefined)
+      return { kind: 'written', message: `${declared.key} says so already.`, next: '' };
     const message = commitMessage(proposal.wording);
     const change = { file, text: edited.text, message, author, branch: config.branch };
     const landing = await manifests.commit(change, signal).catch((error: unknown) => {
@@ -98,19 +97,17 @@ class GitHome implements EditHome {
     });
     if (landing.kind === 'moved') return landing;
     const sha = landing.commit.slice(0, 12);
-    this.#commit = sha;
     const watched = config['git-branch'];
-    const sentence =
-      config.branch === undefined
-        ? `Committed ${sha} to ${watched}.`
-        : `Pushed ${sha} to the new branch ${landing.branch}; merge it into ${watched} to have it carried out.`;
-    return { kind: 'written', sentence };
+    if (config.branch !== undefined) {
+      const message = `Pushed ${sha} to the new branch ${landing.branch}; merge it into ${watched} to have it carried out.`;
+      return { kind: 'written', message, next: '' };
+    }
+    return {
+      kind: 'written',
+      message: `Committed ${sha} to ${watched}.`,
+      next: `The controller looks at its next interval or hint; \`modelpromotion wait ${declared.key} --revision ${sha}\` waits for it.`,
+    };
   }
-
-  readonly afterwards = (key: string): string =>
-    this.#parts.config.branch === undefined
-      ? `The controller looks at its next interval or hint; \`modelpromotion wait ${key} --revision ${this.#commit}\` waits for it.`
-      : '';
 
   async #edit(declared: InFile, proposal: Proposal, signal: AbortSignal) {
     return editManifest(declared, await this.#parts.manifests.bytes(declared.file, signal), proposal);

@@ -27,9 +27,15 @@ export interface Proposal {
   readonly wording: Wording;
 }
 
-export type Written =
+export interface Outcome {
   /** A sentence that says what was written, and where. */
-  | { readonly kind: 'written'; readonly sentence: string }
+  readonly message: string;
+  /** When that will be seen; empty where there is nothing to say. */
+  readonly next: string;
+}
+
+export type Written =
+  | ({ readonly kind: 'written' } & Outcome)
   /** Somebody else was faster: nothing was written. */
   | { readonly kind: 'moved' };
 
@@ -46,6 +52,4 @@ export interface EditHome extends AsyncDisposable {
   write(declared: Declared, proposal: Proposal, signal: AbortSignal): Promise<Written>;
   /** How registries get their secrets; undefined for the folders and files of the options. */
   readonly access: RegistryAccess | undefined;
-  /** When what was written will be seen. */
-  readonly afterwards: (key: string) => string;
 }

@@ -6,7 +6,7 @@ import { CommandError, EXIT } from '../exit.ts';
 import { openClusterHome } from './cluster-home.ts';
 import { openFolderHome } from './folder-home.ts';
 import { openGitHome } from './git-home.ts';
-import type { Declared, EditHome, Proposal } from './home.ts';
+import type { Declared, EditHome, Outcome, Proposal } from './home.ts';
 import { homeOf, type EditConfig } from './options.ts';
 
 /** To be opened with `await using`. @throws ConfigError, CommandError, KubeError */
@@ -36,18 +36,17 @@ const PACE = { base: 100, max: 2_000 };
  * Writes a change. Where somebody else was faster it looks again, and goes on only while the promotion asks for the
  * very change that was decided on.
  * @param propose decides anew; undefined when that comes to something else
- * @returns a sentence that says what was written, and where
  */
 export async function makeChange(
   home: EditHome,
   first: { readonly declared: Declared; readonly proposal: Proposal },
   propose: (declared: Declared) => Proposal | undefined,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Outcome> {
   let { declared, proposal } = first;
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt += 1) {
     const result = await home.write(declared, proposal, signal);
-    if (result.kind === 'written') return result.sentence;
+    if (result.kind === 'written') return result;
     await sleep(backoff(attempt, PACE), signal);
     signal.throwIfAborted();
     declared = await home.find(declared.key, signal);

@@ -22,16 +22,21 @@ export interface EditReport {
   readonly message: string;
 }
 
-/** What a report says of the promotion, whatever becomes of it. */
-export function aboutIt({
-  key,
-  object,
-  warnings,
-}: Declared): Pick<EditReport, 'promotion' | 'model' | 'notes' | 'warnings'> {
-  return { promotion: key, model: object.spec.model, notes: [], warnings };
-}
+export type EditOutcome = Pick<EditReport, 'changed' | 'changes' | 'message'> & Partial<EditReport>;
 
-export function renderEdit(report: EditReport, format: Format): string {
+/** @param outcome without what is known of the promotion anyway */
+export function renderEdit(
+  { key, object, warnings }: Declared,
+  outcome: EditOutcome,
+  format: Format,
+): string {
+  const report: EditReport = {
+    promotion: key,
+    model: object.spec.model,
+    notes: [],
+    warnings,
+    ...outcome,
+  };
   switch (format) {
     case 'table':
       return `${report.message}\n`;

@@ -1,12 +1,13 @@
 /** What is exported: manifests for programs, and what they declare for people. */
 import { clip } from '../../api/quote.ts';
 import { toYaml } from '../../api/yaml.ts';
+import { describeTarget } from '../../domain/desired.ts';
 import type { Exported } from '../../domain/export.ts';
 import type { Format } from './plan.ts';
 import { markdownTable, table } from './table.ts';
 
-/** Of one remark in a comment. */
-const LONGEST = 400;
+/** Of a remark, or of a name. */
+export const LONGEST = 400;
 
 export function renderExport(documents: readonly Exported[], format: Format): string {
   switch (format) {
@@ -33,8 +34,8 @@ export function manifestText({ manifest, remarks }: Exported): string {
 function rowOf({ manifest: { metadata, spec } }: Exported): string[] {
   const { stages = [], aliases = [] } = spec;
   const targets = [
-    ...stages.map(({ name, version }) => `${name}=${version}`),
-    ...aliases.map(({ name, version }) => `@${name}=${version}`),
+    ...stages.map(({ name, version }) => `${describeTarget(`stage/${name}`)}=${version}`),
+    ...aliases.map(({ name, version }) => `${describeTarget(`alias/${name}`)}=${version}`),
   ];
   return [`${metadata.namespace}/${metadata.name}`, clip(spec.model, LONGEST), targets.join(', ')];
 }

@@ -29,18 +29,18 @@ function homeThat(...answers: Written[]) {
   return { calls, home: home as unknown as EditHome };
 }
 
-const written = { kind: 'written', sentence: 'Committed.' } as const;
+const written = { kind: 'written', message: 'Committed.', next: 'Wait for it.' } as const;
 
 describe('a change', () => {
   it('that nobody is in the way of is made at once', async () => {
     const { calls, home } = homeThat(written);
-    expect(await makeChange(home, { declared, proposal }, () => proposal, signal)).toBe('Committed.');
+    expect(await makeChange(home, { declared, proposal }, () => proposal, signal)).toBe(written);
     expect(calls).toEqual(['write']);
   });
 
   it('that somebody was faster than is made after another look', async () => {
     const { calls, home } = homeThat({ kind: 'moved' }, written);
-    expect(await makeChange(home, { declared, proposal }, () => proposal, signal)).toBe('Committed.');
+    expect(await makeChange(home, { declared, proposal }, () => proposal, signal)).toBe(written);
     expect(calls).toEqual(['write', 'look', 'write']);
   });
 
